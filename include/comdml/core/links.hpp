@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: BSL-1.0
+/// \file
+/// Links of a fleet: a rate and a latency per ordered pair of agents. A plain value, used by transports, routes,
+/// the cost model and pairing alike.
+#pragma once
+
+#include <cstddef>
+#include <vector>
+
+#include "comdml/core/errors.hpp"
+#include "comdml/core/ids.hpp"
+#include "comdml/core/units.hpp"
+
+namespace comdml {
+
+/// One direction between two agents. Rate zero = there is no link.
+struct link {
+  bits_per_second rate{};
+  seconds latency{};
+
+  friend bool operator==(const link&, const link&) = default;
+};
+
+/// Square table of directed links. An agent has no link to itself; asking for it is allowed and gives rate zero.
+class link_matrix {
+ public:
+  link_matrix() = default;
+  /// `agents` agents without any link.
+  explicit link_matrix(std::size_t agents) : agents_{agents}, links_(agents * agents) {}
+
+  [[nodiscard]] std::size_t agents() const noexcept { return agents_; }
+
+  [[nodiscard]] const link& operator()(agent_id from, agent_id to) const { return links_[index(from, to)]; }
+
+  /// Sets one direction.
+  void set(agent_id from, agent_id to, link value) { links_[index(from, to)] = value; }
+  /// Sets both directions alike.
+  void set_both(agent_id a, agent_id b, link value) {
+    set(a, b, value);
+    set(b, a, value);
+  }
+
+  friend bool operator==(const link_matrix&, const link_matrix&) = default;
+
+ private:
+  [[nodiscard]] std::size_t index(agent_id from, agent_id to) const {
+    COMDML_REQUIRE(from.value < agents_ && to.value < agents_, "link ", from, " -> ", to, " of ", agents_, " agents");
+    return from.value * agents_ + to.value;
+  }
+
+  std::size_t agents_ = 0;
+  std::vector<link> links_;
+};
+
+}  // namespace comdml

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: BSL-1.0
+/// \file
+/// Parallel loops whose results do not depend on the number of threads: sums run over a fixed number of blocks, and
+/// the blocks are joined in their order.
+#pragma once
+
+#include <cstddef>
+#include <exception>
+#include <utility>
+
+#ifdef _OPENMP
+#include <omp.h>
+#endif
+
+namespace comdml {
+
+/// How many threads one computation may use.
+struct execution {
+  int threads = 1;
+};
+
+/// The index of the calling thread inside a parallel_for: 0 .. execution.threads - 1. For per-thread scratch only;
+/// a result must never depend on it.
+[[nodiscard]] inline std::size_t thread_index() noexcept {
+#ifdef _OPENMP
+  return static_cast<std::size_t>(omp_get_thread_num());
+#else
+  return 0;
+#endif
+}
+
+/// Calls f(i) for every i in 0 .. count-1, statically scheduled. If calls throw, one of the exceptions is rethrown
+/// after all threads have ended.
+template <class Function>
+void parallel_for(execution exec, std::size_t count, Function&& f) {
+  if (exec.threads <= 1 || count <= 1) {
+    for (std::size_t i = 0; i < count; ++i) f(i);
+    return;
+  }
+  std::exception_ptr failure;
+#ifdef _OPENMP
+#pragma omp parallel for schedule(static) num_threads(exec.threads)
+#endif
+  for (std::size_t i = 0; i < count; ++i) {
+    try {
+      f(i);
+    } catch (...) {
+#ifdef _OPENMP
+#pragma omp critical(comdml_parallel_for)
+#endif
+      failure = std::current_exception();
+    }
+  }
+  if (failure) std::rethrow_exception(failure);
+}
+
+/// Number of blocks that a deterministic sum is cut into, whatever the number of threads.
+inline constexpr std::size_t reduction_blocks = 16;
+
+/// Cuts 0 .. count-1 into at most reduction_blocks runs of nearly equal length and calls f(block, begin, end) for each
+/// run that is not empty. The runs depend on `count` alone. Returns the number of runs.
+template <class Function>
+std::size_t parallel_blocks(execution exec, std::size_t count, Function&& f) {
+  const std::size_t blocks = count < reduction_blocks ? count : reduction_blocks;
+  parallel_for(exec, blocks, [&](std::size_t block) { f(block, count * block / blocks, count * (block + 1) / blocks); });
+  return blocks;
+}
+
+}  // namespace comdml
