@@ -152,18 +152,18 @@ concept Network =
     };
 
 // ------------------------------------------------------------------------------------------- AuxiliaryHead, CutSet
-/// Builds the small network that gives a slow side its local loss. `A::make<Network>(shape, classes)` returns a model
-/// of Network with the given input shape and number of outputs.
-template <class A, class N>
-concept AuxiliaryHead = requires(image_shape shape, std::size_t classes) {
-  { A::template make<typename N::scalar>(shape, classes) } -> Network;
+/// Builds the small network that gives a slow side its local loss. `head.make<T>(shape, classes)` returns a model of
+/// Network with scalar T, the given input shape and number of outputs; the type is the same for every shape.
+template <class A, class T = float>
+concept AuxiliaryHead = std::copy_constructible<A> && requires(const A head, image_shape shape, std::size_t classes) {
+  { head.template make<T>(shape, classes) } -> Network;
 };
 
-/// Which cuts a plan may use. `C::points(net)` lists them from the most units kept to the least; each lies in
+/// Which cuts a plan may use. `cuts.points(net)` lists them from the most units kept to the least; each lies in
 /// 1 .. units-1. A tie in a pairing policy goes to the earlier entry.
 template <class C, class N>
-concept CutSet = requires(const N net) {
-  { C::points(net) } -> std::same_as<std::vector<split_point>>;
+concept CutSet = std::copy_constructible<C> && requires(const C cuts, const N net) {
+  { cuts.points(net) } -> std::same_as<std::vector<split_point>>;
 };
 
 // ---------------------------------------------------------------------------------------- Loss, Optimizer, Schedule
@@ -256,8 +256,8 @@ concept Transport =
 /// An all-reduce algorithm, written as data: who sends which part of the vector to whom in which step, for `members`
 /// ranks and `count` values. The same schedule runs on every transport, so the bits are the same on all.
 template <class C>
-concept Collective = requires(std::size_t members, std::size_t count) {
-  { C::plan(members, count) } -> std::same_as<comm::schedule>;
+concept Collective = std::copy_constructible<C> && requires(const C collective, std::size_t members, std::size_t count) {
+  { collective.plan(members, count) } -> std::same_as<comm::schedule>;
 };
 
 /// How activations look on the wire. `decode(encode(x))` has the size of x.
