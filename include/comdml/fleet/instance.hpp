@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: BSL-1.0
+/// \file
+/// A pairing instance: all that a cost model and a pairing policy may look at, and the integers that agents exchange so
+/// that each of them builds the same one.
+#pragma once
+
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "comdml/core/errors.hpp"
+#include "comdml/core/links.hpp"
+#include "comdml/core/units.hpp"
+#include "comdml/fleet/profile.hpp"
+
+namespace comdml::fleet {
+
+/// One round's problem: agents with their own work, links, and what the cuts cost.
+struct instance {
+  struct agent {
+    batches_per_second speed;  ///< p: batches of the whole model
+    batches work;              ///< n: of this round, all local epochs together
+
+    friend bool operator==(const agent&, const agent&) = default;
+  };
+  std::vector<agent> agents;
+  link_matrix links;
+  split_profile profile;
+
+  friend bool operator==(const instance&, const instance&) = default;
+};
+
+/// Throws contract_error (input_error for the profile) unless there is an agent, speeds are positive and finite, work
+/// is finite and not negative, rates and latencies are not negative, and the links are of these agents.
+inline void validate(const instance& fleet) {
+  COMDML_REQUIRE(!fleet.agents.empty(), "a fleet without agents");
+  COMDML_REQUIRE(fleet.links.agents() == fleet.agents.size(), fleet.links.agents(), " linked, ", fleet.agents.size(),
+                 " described");
+  validate(fleet.profile);
+  for (std::uint32_t i = 0; i < fleet.agents.size(); ++i) {
+    const double speed = fleet.agents[i].speed.value();
+    const double work = fleet.agents[i].work.value();
+    COMDML_REQUIRE(std::isfinite(speed) && speed > 0, "speed ", speed, " of agent ", i);
+    COMDML_REQUIRE(std::isfinite(work) && work >= 0, "work ", work, " of agent ", i);
+    for (std::uint32_t j = 0; j < fleet.agents.size(); ++j) {
+      const link& way = fleet.links(agent_id{i}, agent_id{j});
+      COMDML_REQUIRE(way.rate.value() >= 0, "rate ", way.rate.value(), " from ", i, " to ", j);
+      COMDML_REQUIRE(std::isfinite(way.latency.value()) && way.latency.value() >= 0, "latency ", way.latency.value(),
+                     " from ", i, " to ", j);
+    }
+  }
+}
+
+/// What an agent tells its peers at the start of a round, in integers: the same on every machine.
+struct status {
+  std::int64_t microbatches_per_second = 0;  ///< speed in millionths of a batch of the whole model per second
+  std::int64_t images = 0;                   ///< to be trained on this round, all local epochs together
+
+  friend bool operator==(const status&, const status&) = default;
+};
+
+/// The status of an agent. Requires a speed of at least a millionth and at most a million million batches per second.
+[[nodiscard]] inline status make_status(batches_per_second speed, std::size_t images) {
+  const double millionths = std::round(1e6 * speed.value());
+  COMDML_REQUIRE(millionths >= 1 && millionths <= 1e18, "speed ", speed.value());
+  return {static_cast<std::int64_t>(millionths), static_cast<std::int64_t>(images)};
+}
+
+/// The instance that the statuses describe, agent i being statuses[i]; the same on every agent that has the same
+/// arguments. Throws run_error, naming the agent, for a status that cannot be; input_error for a profile that is
+/// unusable or was made for another batch size.
+[[nodiscard]] inline instance make_instance(std::span<const status> statuses, std::size_t batch, link_matrix links,
+                                            split_profile profile) {
+  COMDML_REQUIRE(batch > 0, "batch of 0 images");
+  if (profile.batch != batch)
+    throw input_error{"split profile", text("was made for batches of ", profile.batch, " images, not ", batch),
+                      text("measure it with batches of ", batch, ", or use the analytic one")};
+  instance fleet{{}, std::move(links), std::move(profile)};
+  for (std::size_t i = 0; i < statuses.size(); ++i) {
+    const auto& [speed, images] = statuses[i];
+    if (speed <= 0 || images < 0)
+      throw run_error{text("agent ", i, " reports ", speed, " microbatches/s and ", images, " images")};
+    fleet.agents.push_back({batches_per_second{static_cast<double>(speed) / 1e6},
+                            batches{static_cast<double>(images) / static_cast<double>(batch)}});
+  }
+  validate(fleet);
+  return fleet;
+}
+
+}  // namespace comdml::fleet
