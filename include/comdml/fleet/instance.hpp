@@ -56,7 +56,7 @@ inline void validate(const instance& fleet) {
 
 /// What an agent tells its peers at the start of a round, in integers: the same on every machine.
 struct status {
-  std::int64_t microbatches_per_second = 0;  ///< speed in millionths of a batch of the whole model per second
+  std::int64_t micro_batches_per_second = 0;  ///< speed in millionths of a batch of the whole model per second
   std::int64_t images = 0;                   ///< to be trained on this round, all local epochs together
 
   friend bool operator==(const status&, const status&) = default;
@@ -82,7 +82,7 @@ struct status {
   for (std::size_t i = 0; i < statuses.size(); ++i) {
     const auto& [speed, images] = statuses[i];
     if (speed <= 0 || images < 0)
-      throw run_error{text("agent ", i, " reports ", speed, " microbatches/s and ", images, " images")};
+      throw run_error{text("agent ", i, " reports ", speed, " micro-batches/s and ", images, " images")};
     fleet.agents.push_back({batches_per_second{static_cast<double>(speed) / 1e6},
                             batches{static_cast<double>(images) / static_cast<double>(batch)}});
   }
