@@ -194,7 +194,7 @@ concept Schedule = std::copy_constructible<S> && requires(S schedule, const S vi
   schedule.observe(x);
 };
 
-// ------------------------------------------------------------------------------------------- Dataset, Partitioner
+// ---------------------------------------------------------------------------------- Dataset, Partitioner, Augmentation
 /// Images held in memory. `read(i, out)` writes image i, NHWC, pixels 0..1 before normalization.
 template <class D>
 concept Dataset = requires(const D set, std::size_t i, std::span<float> out) {
@@ -213,6 +213,15 @@ template <class P>
 concept Partitioner = requires(const P deal, std::span<const label> labels, std::size_t classes, std::size_t agents,
                                random_stream rng) {
   { deal(labels, classes, agents, rng) } -> std::same_as<std::vector<std::vector<std::uint32_t>>>;
+};
+
+/// Changes one training image at random, in place. The image is NHWC and normalized, so that 0 is the mean color;
+/// `black` is what a pixel of value 0 looks like after normalization, one value per channel. Draws from `rng` only. A
+/// lambda or a `std::function` with this signature is a model: that is how a program chooses one at run time.
+template <class A>
+concept Augmentation = requires(const A& augment, std::span<float> image, image_shape shape,
+                                std::span<const float> black, random_stream& rng) {
+  augment(image, shape, black, rng);
 };
 
 // ------------------------------------------------------------------------------------------------ Clock, Transport
