@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: BSL-1.0
+/// \file
+/// One agent of a fleet: it trains on the data it owns and talks to its peers over a transport.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "comdml/concepts.hpp"
+#include "comdml/learn/control.hpp"
+#include "comdml/learn/policies.hpp"
+#include "comdml/learn/round_report.hpp"
+#include "comdml/learn/session.hpp"
+
+namespace comdml::learn {
+
+/// How a job went.
+struct history {
+  std::vector<round_report> rounds;
+  /// Weights and statistics after the last committed round; the initial ones if there was none.
+  nn::model_state<float> state;
+  bool target_reached = false;
+  /// The embedding program asked for a stop; rounds that were not committed left no trace.
+  bool interrupted = false;
+};
+
+/// An agent of a job. All agents of a fleet need the same settings and links.
+template <Job J>
+class agent {
+ public:
+  using workspaces = pool<typename types<J>::workspace>;
+
+  /// \param line    the agent's transport; must outlive the agent
+  /// \param fleet   declared links of all agents, and the agent's own speed
+  /// \param memory  activation workspaces, shared by the agents of a process; by default the agent's own
+  agent(typename J::transport& line, membership fleet, settings<J> how, execution exec = {},
+        std::shared_ptr<workspaces> memory = std::make_shared<workspaces>())
+      : transport_{line}, fleet_{std::move(fleet)}, settings_{std::move(how)}, exec_{exec}, memory_{std::move(memory)} {
+    COMDML_REQUIRE(settings_.rounds > 0 && settings_.batch > 1 && settings_.local_epochs > 0, settings_.rounds,
+                   " rounds, batch ", settings_.batch, ", ", settings_.local_epochs, " local epochs");
+    COMDML_REQUIRE(settings_.make_model, "settings.make_model is empty, and the model cannot be made of a shape and a "
+                                         "number of classes");
+  }
+
+  /// Takes part in all rounds. Every agent of the fleet must call it.
+  /// \param images    what the agent owns and trains on: at least two images
+  /// \param test      what the agent evaluates, its share of the test set; nullptr = nothing
+  /// \throws run_error when a peer is lost, training diverges, or agents disagree
+  template <Dataset Images, Dataset Test, Observer O = no_observer>
+  history run(const Images& images, const Test* test, O&& observer = {}, const control& hold = {}) {
+    COMDML_REQUIRE(images.size() > 1, "agent ", transport_.self(), " owns ", images.size(), " images, needs 2");
+    const auto start = std::chrono::steady_clock::now();
+    session<J, Images> work{transport_, fleet_, settings_, images, *memory_, exec_, hold};
+    typename J::schedule schedule = settings_.schedule;
+    history past;
+    try {
+      for (std::uint32_t round = 0; round < settings_.rounds; ++round) {
+        work.begin_round(round_index{round}, schedule.rate(settings_.optimizer.learning_rate));
+        const pairing::plan plan = settings_.algorithm.round(work);
+        const bool last = round + 1 == settings_.rounds;
+        round_report report = work.report(plan, evaluated(round) || last ? test : nullptr);
+        report.wall = seconds{std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count()};
+        if (report.test_accuracy) {
+          schedule.observe(*report.test_accuracy);
+          past.target_reached = settings_.target_accuracy && *report.test_accuracy >= *settings_.target_accuracy;
+        }
+        schedule.next_round();
+        const verdict wish = observer.on_round(report);
+        past.rounds.push_back(std::move(report));
+        if (past.target_reached || work.anyone_stops(wish == verdict::stop)) break;
+      }
+    } catch (const interrupted&) {
+      past.interrupted = true;
+    }
+    past.state = std::move(work.committed().body.model);
+    return past;
+  }
+
+ private:
+  [[nodiscard]] bool evaluated(std::uint32_t round) const {
+    return settings_.evaluate_every > 0 && (round + 1) % settings_.evaluate_every == 0;
+  }
+
+  typename J::transport& transport_;
+  membership fleet_;
+  settings<J> settings_;
+  execution exec_;
+  std::shared_ptr<workspaces> memory_;
+};
+
+}  // namespace comdml::learn

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: BSL-1.0
+/// \file
+/// The types that make up a training job, and its run-time settings. A job is a struct that derives from
+/// default_policies and names what it wants different.
+#pragma once
+
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "comdml/comm/codec.hpp"
+#include "comdml/comm/collective.hpp"
+#include "comdml/comm/in_process.hpp"
+#include "comdml/concepts.hpp"
+#include "comdml/data/augment.hpp"
+#include "comdml/fleet/cost.hpp"
+#include "comdml/fleet/profile.hpp"
+#include "comdml/learn/comdml.hpp"
+#include "comdml/nn/layer.hpp"
+#include "comdml/nn/loss.hpp"
+#include "comdml/nn/resnet.hpp"
+#include "comdml/nn/schedule.hpp"
+#include "comdml/nn/sgd.hpp"
+#include "comdml/pairing/greedy.hpp"
+#include "comdml/split/auxiliary_head.hpp"
+#include "comdml/split/cuts.hpp"
+
+namespace comdml::learn {
+
+/// What happens to the optimizer's memory at the end of a round (method, section 3).
+enum class optimizer_carry {
+  reset_each_round,  ///< forgotten, as stateless federated clients do
+  averaged,          ///< averaged with the weights: as many bytes again per slot, and nothing is lost
+};
+
+/// Policies of a job, each a model of the concept in concepts.hpp with the same name.
+struct default_policies {
+  using model = nn::resnet<20>;
+  using cuts = split::every_block;
+  using auxiliary_head = split::pool_linear;
+  using loss = nn::softmax_cross_entropy;
+  using optimizer = nn::sgd;
+  using schedule = nn::constant;
+  using augmentation = data::no_augmentation;
+  using cost = fleet::overlapped;
+  using pairing = ::comdml::pairing::greedy<cost>;
+  using wire = comm::fp32;
+  using collective = comm::halving_doubling;
+  using algorithm = learn::comdml;
+  using transport = comm::in_process<comm::virtual_time>::endpoint;
+};
+
+/// A type whose members name the policies of a job. The error of a wrong policy names its own concept.
+template <class J>
+concept Job = Network<typename J::model> && std::same_as<typename J::model::scalar, float> &&
+              CutSet<typename J::cuts, typename J::model> && AuxiliaryHead<typename J::auxiliary_head> &&
+              Loss<typename J::loss> && Optimizer<typename J::optimizer> && Schedule<typename J::schedule> &&
+              Augmentation<typename J::augmentation> && CostModel<typename J::cost> &&
+              PairingPolicy<typename J::pairing> && WireCodec<typename J::wire> &&
+              Collective<typename J::collective> && Transport<typename J::transport>;
+
+/// Numbers and policy objects of a job. All agents of a fleet must use the same ones.
+template <Job J>
+struct settings {
+  std::size_t rounds = 10;
+  /// Images in a mini-batch.
+  std::size_t batch = 50;
+  std::size_t local_epochs = 1;
+  std::uint64_t seed = 1;
+  /// Rounds between two evaluations; the last round is always evaluated. 0 = only the last.
+  std::size_t evaluate_every = 1;
+  /// Ends the job once the test accuracy (0 .. 1) is at least this.
+  std::optional<double> target_accuracy{};
+  learn::optimizer_carry optimizer_state = optimizer_carry::reset_each_round;
+
+  typename J::cuts cuts{};
+  typename J::auxiliary_head auxiliary_head{};
+  typename J::loss loss{};
+  typename J::optimizer optimizer{};
+  typename J::schedule schedule{};
+  typename J::augmentation augmentation{};
+  typename J::cost cost{};
+  typename J::pairing pairing{};
+  typename J::collective collective{};
+  typename J::algorithm algorithm{};
+
+  /// Builds the model for the images' shape and number of classes; by default from these two alone.
+  std::function<typename J::model(image_shape, std::size_t)> make_model = default_model();
+  /// Time and bytes of each cut; by default counted (split::analytic_profile).
+  std::optional<fleet::split_profile> profile{};
+  /// Weights to start from; by default drawn from the seed.
+  std::optional<nn::model_state<float>> initial{};
+
+ private:
+  static auto default_model() {
+    if constexpr (std::constructible_from<typename J::model, image_shape, std::size_t>)
+      return [](image_shape input, std::size_t classes) { return typename J::model(input, classes); };
+    else
+      return std::function<typename J::model(image_shape, std::size_t)>{};
+  }
+};
+
+}  // namespace comdml::learn
