@@ -54,6 +54,22 @@ void parallel_for(execution exec, std::size_t count, Function&& f) {
   if (failure) std::rethrow_exception(failure);
 }
 
+/// Number of lanes that parallel_lanes uses for `count` calls.
+[[nodiscard]] constexpr std::size_t lanes(execution exec, std::size_t count) noexcept {
+  const std::size_t threads = exec.threads > 1 ? static_cast<std::size_t>(exec.threads) : 1;
+  return threads < count ? threads : count;
+}
+
+/// Calls f(lane, i) for every i in 0 .. count-1. Calls of one lane follow each other, and there are at most
+/// lanes(exec, count) of them: a lane is for scratch memory, a result must never depend on it.
+template <class Function>
+void parallel_lanes(execution exec, std::size_t count, Function&& f) {
+  const std::size_t used = lanes(exec, count);
+  parallel_for(exec, used, [&](std::size_t lane) {
+    for (std::size_t i = count * lane / used; i < count * (lane + 1) / used; ++i) f(lane, i);
+  });
+}
+
 /// Number of blocks that a deterministic sum is cut into, whatever the number of threads.
 inline constexpr std::size_t reduction_blocks = 16;
 
