@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: BSL-1.0
+/// \file
+/// Collective operations over any Transport: a sum of vectors (all_reduce) and an exchange of small records (all_gather).
+/// Where two members have no direct link, what they exchange is relayed by other members over the widest path.
+///
+/// An operation uses up all steps of the tag's (round, kind): no other message may carry them.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <map>
+#include <optional>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "comdml/comm/message.hpp"
+#include "comdml/comm/routes.hpp"
+#include "comdml/comm/schedule.hpp"
+#include "comdml/comm/transport.hpp"
+#include "comdml/concepts.hpp"
+#include "comdml/core/errors.hpp"
+
+namespace comdml::comm {
+
+/// Who takes part in a collective operation, and how they reach each other. All members must hold equal groups.
+struct group {
+  epoch_index epoch{};
+  comm::routes routes;
+
+  /// \param ids  the members, ascending. Throws run_error if their links do not connect them.
+  group(epoch_index number, std::vector<agent_id> ids, const link_matrix& links)
+      : epoch{number}, routes{links, std::move(ids)} {}
+
+  [[nodiscard]] const std::vector<agent_id>& members() const noexcept { return routes.members(); }
+};
+
+/// How a collective operation ended on this member.
+struct outcome {
+  comm::result result = comm::result::ok;
+  /// The neighbor that did not answer, unless the result is ok.
+  std::optional<agent_id> culprit{};
+  /// What this member sent, for itself and as a relay.
+  bytes sent{};
+};
+
+/// The records of all members, in member order; empty unless the outcome is ok.
+struct gathered {
+  comm::outcome outcome{};
+  std::vector<std::vector<std::byte>> records{};
+};
+
+namespace detail {
+
+/// Carries out the steps of a schedule on one member. Within a step all first hops come first, then all second hops, and
+/// so on; each member sends all messages of a hop before it waits for one. Messages between two agents are numbered, so
+/// no two that are under way share a tag: sends never wait, and no order of the members can deadlock.
+template <Transport T, class Load, class Store>
+class exchange {
+ public:
+  exchange(T& transport, const group& members, tag first, seconds deadline, Load load, Store store)
+      : transport_{transport}, group_{members}, tag_{first}, deadline_{deadline}, load_{load}, store_{store} {}
+
+  [[nodiscard]] outcome run(const schedule& planned) {
+    for (const auto& step : planned.steps) {
+      find_paths(step);
+      for (std::size_t hop = 0; hop + 1 < longest_ && done_.result == result::ok; ++hop) run_hop(step, hop);
+      if (done_.result != result::ok) break;
+    }
+    return done_;
+  }
+
+ private:
+  void find_paths(const std::vector<transfer>& step) {
+    paths_.clear();
+    longest_ = 0;
+    for (const transfer& move : step) {
+      const agent_id from = group_.members()[move.from_rank];
+      const agent_id to = group_.members()[move.to_rank];
+      paths_.push_back(group_.routes.linked(from, to) ? std::vector{from, to} : group_.routes.path(from, to));
+      longest_ = std::max(longest_, paths_.back().size());
+    }
+  }
+
+  void run_hop(const std::vector<transfer>& step, std::size_t hop) {
+    const agent_id self = transport_.self();
+    for (std::size_t i = 0; i < step.size(); ++i)
+      if (hop + 1 < paths_[i].size() && paths_[i][hop] == self) {
+        if (!send(paths_[i][hop + 1], hop == 0 ? load_(step[i]) : std::exchange(relayed_[i], {}))) return;
+      }
+    for (std::size_t i = 0; i < step.size(); ++i)
+      if (hop + 1 < paths_[i].size() && paths_[i][hop + 1] == self) {
+        delivery got = receive(paths_[i][hop]);
+        if (done_.result != result::ok) return;
+        if (hop + 2 < paths_[i].size())
+          relayed_[i] = std::move(got.data);
+        else
+          store_(step[i], paths_[i].front(), std::span<const std::byte>{got.data});
+      }
+  }
+
+  bool send(agent_id to, std::vector<std::byte> data) {
+    const auto size = static_cast<double>(data.size());
+    note(transport_.send(to, numbered(sent_[to]++), std::move(data), deadline_), to);
+    if (done_.result == result::ok) done_.sent += bytes{size};
+    return done_.result == result::ok;
+  }
+  delivery receive(agent_id from) {
+    delivery got = transport_.receive(from, numbered(received_[from]++), deadline_);
+    note(got.result, from);
+    return got;
+  }
+  void note(comm::result how, agent_id peer) {
+    done_.result = how;
+    if (how != result::ok) done_.culprit = peer;
+  }
+  [[nodiscard]] tag numbered(std::size_t number) const {
+    return {tag_.round, tag_.kind, static_cast<std::uint16_t>(tag_.step + number)};
+  }
+
+  T& transport_;
+  const group& group_;
+  tag tag_;
+  seconds deadline_;
+  Load load_;
+  Store store_;
+  std::vector<std::vector<agent_id>> paths_;
+  std::size_t longest_ = 0;
+  std::map<std::size_t, std::vector<std::byte>> relayed_;
+  std::map<agent_id, std::size_t> sent_;
+  std::map<agent_id, std::size_t> received_;
+  outcome done_;
+};
+
+template <Transport T>
+void require_member(T& transport, const group& members) {
+  COMDML_REQUIRE(std::ranges::binary_search(members.members(), agent_id{transport.self()}), "agent ",
+                 agent_id{transport.self()}, " is no member of the group");
+}
+
+}  // namespace detail
+
+/// Replaces `values` by their sum over all members: the same bits on every member and on every transport. All members
+/// must call it with equal group, collective, tag and number of values. If the outcome is not ok, `values` are
+/// unspecified. Throws run_error, naming the sender, if a message does not have the expected size.
+template <Transport T, Collective C>
+[[nodiscard]] outcome all_reduce(T& transport, const C& collective, const group& members, tag what,
+                                 std::span<float> values, seconds deadline) {
+  detail::require_member(transport, members);
+  const auto load = [values](const transfer& move) {
+    const auto run = std::as_bytes(values.subspan(move.values.begin, move.values.size()));
+    return std::vector<std::byte>(run.begin(), run.end());
+  };
+  std::vector<float> incoming;
+  const auto store = [values, &incoming](const transfer& move, agent_id sender, std::span<const std::byte> data) {
+    const std::span<float> own = values.subspan(move.values.begin, move.values.size());
+    incoming.resize(own.size());
+    message_reader reader{data, sender};
+    reader.read(incoming);
+    reader.finish();
+    if (!move.reduce)
+      std::ranges::copy(incoming, own.begin());
+    else if (move.from_rank < move.to_rank)
+      std::ranges::transform(incoming, own, own.begin(), [](float lower, float higher) { return lower + higher; });
+    else
+      std::ranges::transform(own, incoming, own.begin(), [](float lower, float higher) { return lower + higher; });
+  };
+  return detail::exchange{transport, members, what, deadline, load, store}.run(
+      collective.plan(members.members().size(), values.size()));
+}
+
+/// Tells every member the records of all: they are gathered by the first member and sent to all from there, so keep
+/// them small. Records may differ in length. Throws run_error, naming the sender, if a message is malformed.
+template <Transport T>
+[[nodiscard]] gathered all_gather(T& transport, const group& members, tag what, std::vector<std::byte> mine,
+                                  seconds deadline) {
+  detail::require_member(transport, members);
+  const std::size_t count = members.members().size();
+  const auto self = static_cast<std::size_t>(
+      std::ranges::lower_bound(members.members(), agent_id{transport.self()}) - members.members().begin());
+
+  schedule planned{{{}, {}}};
+  for (std::size_t rank = 1; rank < count; ++rank) {
+    planned.steps[0].push_back({rank, 0});
+    planned.steps[1].push_back({0, rank});
+  }
+
+  gathered all{{}, std::vector<std::vector<std::byte>>(count)};
+  all.records[self] = std::move(mine);
+  const auto load = [&](const transfer& move) {
+    if (move.to_rank == 0) return all.records[self];
+    message_writer everything;
+    for (const auto& record : all.records) everything.write_block(record);
+    return everything.take();
+  };
+  const auto store = [&](const transfer& move, agent_id sender, std::span<const std::byte> data) {
+    if (move.to_rank == 0) {
+      all.records[move.from_rank].assign(data.begin(), data.end());
+      return;
+    }
+    message_reader reader{data, sender};
+    for (auto& record : all.records) {
+      const auto block = reader.read_block();
+      record.assign(block.begin(), block.end());
+    }
+    reader.finish();
+  };
+  all.outcome = detail::exchange{transport, members, what, deadline, load, store}.run(planned);
+  if (all.outcome.result != result::ok) all.records.clear();
+  return all;
+}
+
+}  // namespace comdml::comm
