@@ -1,0 +1,10 @@
+# cmake -DPROGRAM=... -DEXPECTED=... -P check_output.cmake: runs the program; fails unless it exits with 0 and its
+# output contains the expected regular expression. (CTest's PASS_REGULAR_EXPRESSION would let a bad exit code pass.)
+execute_process(COMMAND "${PROGRAM}" OUTPUT_VARIABLE output ERROR_VARIABLE output RESULT_VARIABLE code)
+message("${output}")
+if(NOT code EQUAL 0)
+  message(FATAL_ERROR "${PROGRAM} ended with ${code}")
+endif()
+if(NOT output MATCHES "${EXPECTED}")
+  message(FATAL_ERROR "the output does not contain: ${EXPECTED}")
+endif()
