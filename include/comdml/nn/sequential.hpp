@@ -22,7 +22,7 @@ class sequential : public detail::chain<sequential<Children...>> {
   using names = std::array<std::string, sizeof...(Children)>;
 
   explicit sequential(Children... children) : sequential{numbered(), std::move(children)...} {}
-  explicit sequential(names child_names, Children... children)
+  sequential(names child_names, Children... children)
       : names_{std::move(child_names)}, children_{std::move(children)...} {}
 
   [[nodiscard]] static constexpr std::size_t size() noexcept { return sizeof...(Children); }
