@@ -56,8 +56,8 @@ inline void validate(const instance& fleet) {
 
 /// What an agent tells its peers at the start of a round, in integers: the same on every machine.
 struct status {
-  std::int64_t micro_batches_per_second = 0;  ///< speed in millionths of a batch of the whole model per second
-  std::int64_t images = 0;                   ///< to be trained on this round, all local epochs together
+  std::int64_t micro_batches_per_second = 0;  ///< speed: millionths of a batch of the whole model in a second
+  std::int64_t images = 0;                    ///< to be trained on this round, all local epochs together
 
   friend bool operator==(const status&, const status&) = default;
 };

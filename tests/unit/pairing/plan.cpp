@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: BSL-1.0
+#include "comdml/pairing/plan.hpp"
+
+#include <doctest/doctest.h>
+
+#include <functional>
+#include <set>
+#include <utility>
+#include <vector>
+
+#include "comdml/fleet/fleet.hpp"
+#include "comdml/pairing/greedy.hpp"
+#include "comdml/pairing/none.hpp"
+
+using namespace comdml;
+
+namespace {
+
+fleet::instance example() {
+  auto published = fleet::paper({.agents = 10, .seed = 2});
+  fleet::instance fleet{{}, std::move(published.links), {.model = "", .batch = 100, .speed = {}, .splits = {}}};
+  for (const auto& agent : published.agents) fleet.agents.push_back({agent.speed, batches{20}});
+  for (std::uint32_t kept = 3; kept > 0; --kept)
+    fleet.profile.splits.push_back({.point = split_point{kept},
+                                    .slow_share = .3 * kept,
+                                    .fast_share = 1 - .3 * kept,
+                                    .wire = bytes_per_batch{1e5},
+                                    .fast_side = {}});
+  return fleet;
+}
+
+using harm = std::function<void(pairing::plan&)>;
+
+}  // namespace
+
+TEST_CASE("each broken rule is named") {
+  const auto fleet = example();
+  const auto good = pairing::greedy<>{}.plan(fleet);
+  REQUIRE(good.pairs.size() >= 2);
+  REQUIRE(good.alone.size() >= 1);
+  CHECK(pairing::violations(good, fleet).empty());
+  CHECK_NOTHROW(pairing::validate(good, fleet));
+
+  const std::vector<std::pair<const char*, harm>> harms{
+      {"not in a fleet of 10", [](auto& p) { p.pairs[0].fast = agent_id{10}; }},
+      {"cannot help itself", [](auto& p) { p.pairs[0].fast = p.pairs[0].slow; }},
+      {"is in 2 pairs", [](auto& p) { p.pairs[1].slow = p.pairs[0].slow; }},
+      {"is in 2 pairs", [](auto& p) { p.pairs[1].fast = p.pairs[0].fast; }},
+      {"is in 2 pairs", [](auto& p) { p.pairs[1].fast = p.pairs[0].slow; }},
+      {"no cut 4", [](auto& p) { p.pairs[0].split = split_point{4}; }},
+      {"by int8", [](auto& p) { p.pairs[0].codec = "int8"; }},
+      {"is said to take", [](auto& p) { p.pairs[0].cost -= seconds{1e-3}; }},
+      {"alone is said", [](auto& p) { p.pairs[0].solo += seconds{1}; }},
+      {"list of agents alone", [](auto& p) { p.alone.pop_back(); }},
+      {"list of agents alone", [](auto& p) { p.alone.push_back(p.pairs[0].slow); }},
+      {"list of agents alone", [](auto& p) { p.pairs.pop_back(); }},
+      {"makespan is said", [](auto& p) { p.makespan -= seconds{1}; }},
+      {"makespan with nobody helped", [](auto& p) { p.alone_makespan += seconds{1}; }},
+  };
+  for (const auto& [sentence, spoil] : harms) {
+    CAPTURE(sentence);
+    auto plan = good;
+    spoil(plan);
+    CHECK_THROWS_WITH_AS(pairing::validate(plan, fleet), doctest::Contains(sentence), contract_error);
+  }
+}
+
+TEST_CASE("a pair without a link is a violation") {
+  auto fleet = example();
+  const auto plan = pairing::greedy<>{}.plan(fleet);
+  fleet.links.set(plan.pairs[0].slow, plan.pairs[0].fast, {});
+  CHECK_THROWS_WITH_AS(pairing::validate(plan, fleet), doctest::Contains("there is no link"), contract_error);
+}
+
+TEST_CASE("none leaves everyone alone and is never faster") {
+  const auto fleet = example();
+  const auto plan = pairing::none<>{}.plan(fleet);
+  CHECK(plan.pairs.empty());
+  CHECK(plan.alone.size() == 10);
+  CHECK(plan.makespan == plan.alone_makespan);
+  CHECK(plan.makespan == seconds{100});
+  CHECK(pairing::violations(plan, fleet).empty());
+}
+
+TEST_CASE("a digest changes with everything that agents must agree on, and with nothing else") {
+  const auto good = pairing::greedy<>{}.plan(example());
+  const std::vector<harm> harms{
+      [](auto&) {},
+      [](auto& p) { p.pairs[0].slow.value ^= 1; },
+      [](auto& p) { p.pairs[0].fast.value ^= 1; },
+      [](auto& p) { std::swap(p.pairs[0].slow, p.pairs[0].fast); },
+      [](auto& p) { p.pairs[0].split.value += 1; },
+      [](auto& p) { p.pairs[0].codec = "fp16"; },
+      [](auto& p) { p.pairs[0].cost += seconds{2e-6}; },
+      [](auto& p) { p.pairs[0].solo += seconds{2e-6}; },
+      [](auto& p) { p.pairs[0].cost = seconds::infinity(); },
+      [](auto& p) { std::swap(p.pairs[0], p.pairs[1]); },
+      [](auto& p) { p.pairs.pop_back(); },
+      [](auto& p) { p.alone.pop_back(); },
+      [](auto& p) { p.alone[0].value ^= 1; },
+      [](auto& p) { p.makespan += seconds{2e-6}; },
+      [](auto& p) { p.alone_makespan += seconds{2e-6}; },
+  };
+  std::set<std::uint64_t> digests;
+  for (const auto& change : harms) {
+    auto plan = good;
+    change(plan);
+    digests.insert(pairing::digest(plan));
+  }
+  CHECK(digests.size() == harms.size());
+
+  auto same = good;
+  same.pairs[0].cost += seconds{1e-12};  // the last bits may differ between compilers
+  CHECK(pairing::digest(same) == pairing::digest(good));
+}
+
+TEST_CASE("pairs outside the fleet cannot be completed") {
+  const auto fleet = example();
+  CHECK_THROWS_AS(
+      (void)pairing::complete(
+          fleet, {{.slow = agent_id{99}, .fast = agent_id{0}, .split = {}, .codec = "", .cost = {}, .solo = {}}},
+          fleet::overlapped{}),
+      contract_error);
+  CHECK_THROWS_AS((void)pairing::assign(fleet, agent_id{1}, agent_id{1}, 0, fleet::overlapped{}), contract_error);
+  CHECK_THROWS_AS((void)pairing::assign(fleet, agent_id{1}, agent_id{0}, 3, fleet::overlapped{}), contract_error);
+}
