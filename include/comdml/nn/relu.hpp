@@ -26,8 +26,10 @@ struct relu {
   template <class T>
   void backward(const backward_pass<T>& pass) const {
     parallel_blocks(pass.exec, pass.input_gradient.size(), [&](std::size_t, std::size_t begin, std::size_t end) {
-      for (std::size_t i = begin; i < end; ++i)
-        pass.input_gradient[i] = pass.output[i] <= T{0} ? T{0} : pass.output_gradient[i];
+      for (std::size_t i = begin; i < end; ++i) {
+        const T gradient = pass.output_gradient[i];  // read in any case: a choice of values needs no branch
+        pass.input_gradient[i] = pass.output[i] <= T{0} ? T{0} : gradient;
+      }
     });
   }
 };

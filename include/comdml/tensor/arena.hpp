@@ -4,6 +4,7 @@
 /// once it is warm.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <memory>
 #include <new>
@@ -32,20 +33,23 @@ class arena {
       used_ = 0;
     }
     if (chunk_ == chunks_.size()) {
-      const std::size_t grown = size > minimum_chunk ? size : minimum_chunk;
-      chunks_.push_back({block{static_cast<std::byte*>(::operator new(grown, std::align_val_t{alignment}))}, grown});
+      grow(std::max(size, minimum_chunk));
       used_ = 0;
     }
     auto* start = reinterpret_cast<T*>(chunks_[chunk_].memory.get() + used_);
     used_ += size;
+    taken_ += size;
+    peak_ = std::max(peak_, taken_);
     return {start, count};
   }
 
   /// Gives back, at its end, everything that was taken during its life.
   class scope {
    public:
-    explicit scope(arena& owner) noexcept : owner_{owner}, chunk_{owner.chunk_}, used_{owner.used_} {}
+    explicit scope(arena& owner) noexcept
+        : owner_{owner}, chunk_{owner.chunk_}, used_{owner.used_}, taken_{owner.taken_} {}
     ~scope() {
+      owner_.taken_ = taken_;
       owner_.chunk_ = chunk_;
       owner_.used_ = used_;
     }
@@ -56,10 +60,16 @@ class arena {
     arena& owner_;
     std::size_t chunk_;
     std::size_t used_;
+    std::size_t taken_;
   };
 
-  /// Forgets all spans; keeps the memory.
-  void reset() noexcept { chunk_ = used_ = 0; }
+  /// Forgets all spans. Memory that was got in pieces becomes one piece, of the most that was ever in use.
+  void reset() {
+    chunk_ = used_ = taken_ = 0;
+    if (chunks_.size() < 2) return;
+    chunks_.clear();
+    grow(peak_);
+  }
 
   /// Bytes held from the system.
   [[nodiscard]] std::size_t capacity() const noexcept {
@@ -78,9 +88,16 @@ class arena {
     block memory;
     std::size_t size;
   };
+
+  void grow(std::size_t size) {
+    chunks_.push_back({block{static_cast<std::byte*>(::operator new(size, std::align_val_t{alignment}))}, size});
+  }
+
   std::vector<chunk> chunks_;
   std::size_t chunk_ = 0;
   std::size_t used_ = 0;
+  std::size_t taken_ = 0;
+  std::size_t peak_ = 0;
 };
 
 }  // namespace comdml
