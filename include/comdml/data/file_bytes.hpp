@@ -54,12 +54,10 @@ class gzip_reader {
     int result = Z_OK;
     while (content.size() < most && result != Z_STREAM_END) {
       if (stream_.avail_in == 0) refill();
-      const std::size_t done = content.size();
-      content.resize(std::min(most, done + compressed_.size()));
-      stream_.next_out = content.data() + done;
-      stream_.avail_out = static_cast<uInt>(content.size() - done);
+      stream_.next_out = unpacked_.data();
+      stream_.avail_out = static_cast<uInt>(std::min(most - content.size(), unpacked_.size()));
       result = inflate(&stream_, Z_NO_FLUSH);
-      content.resize(content.size() - stream_.avail_out);
+      content.insert(content.end(), unpacked_.data(), stream_.next_out);
       if (result != Z_OK && result != Z_STREAM_END)
         throw input_error{at_byte(file_, consumed_ - stream_.avail_in),
                           text("not valid gzip data (", stream_.msg ? stream_.msg : "damaged", ")"), fetch_again};
@@ -80,6 +78,7 @@ class gzip_reader {
   std::filesystem::path file_;
   std::ifstream in_;
   std::array<std::uint8_t, 65536> compressed_{};
+  std::array<std::uint8_t, 65536> unpacked_{};
   std::uint64_t consumed_ = 0;
   z_stream stream_{};
 };
