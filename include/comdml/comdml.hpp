@@ -30,6 +30,7 @@
 #include "comdml/nn/relu.hpp"
 #include "comdml/nn/repeat.hpp"
 #include "comdml/nn/residual.hpp"
+#include "comdml/nn/resnet.hpp"
 #include "comdml/nn/sequential.hpp"
 #include "comdml/nn/shortcuts.hpp"
 
@@ -51,14 +52,23 @@
 #include "comdml/data/shard.hpp"
 
 #include "comdml/comm/codec.hpp"
+#include "comdml/comm/collective.hpp"
+#include "comdml/comm/compute_slots.hpp"
+#include "comdml/comm/in_process.hpp"
+#include "comdml/comm/in_process_session.hpp"
 #include "comdml/comm/message.hpp"
 #include "comdml/comm/routes.hpp"
+#include "comdml/comm/schedule.hpp"
 #include "comdml/comm/transport.hpp"
+#include "comdml/comm/virtual_time.hpp"
+#include "comdml/comm/waiting.hpp"
+#include "comdml/comm/wall_time.hpp"
 
 #include "comdml/fleet/cost.hpp"
 #include "comdml/fleet/fleet.hpp"
 #include "comdml/fleet/instance.hpp"
 #include "comdml/fleet/profile.hpp"
+#include "comdml/fleet/profile_file.hpp"
 
 #include "comdml/pairing/greedy.hpp"
 #include "comdml/pairing/none.hpp"
@@ -75,3 +85,5 @@
 #include "comdml/learn/pool.hpp"
 #include "comdml/learn/round_report.hpp"
 #include "comdml/learn/session.hpp"
+
+#include "comdml/report/metrics.hpp"

@@ -22,7 +22,7 @@ set(below_comdml ${below_report} report)  # the umbrella
 set(only_xtensor tensor)
 set(only_boost core comm)
 set(only_zlib.h data)
-set(only_nlohmann nn report)
+set(only_nlohmann fleet nn report)
 set(only_omp.h core tensor)
 set(only_cblas.h "")
 set(only_glpk.h "")
