@@ -28,7 +28,8 @@ inline void shift(std::span<float> image, image_shape shape, std::span<const flo
       const bool inside = from_y < shape.height && from_x < shape.width;
       const float* const source =
           inside ? &original[(from_y * shape.width + from_x) * shape.channels] : black.data();
-      std::copy_n(source, shape.channels, &image[(y * shape.width + x) * shape.channels]);
+      float* const target = &image[(y * shape.width + x) * shape.channels];
+      for (std::size_t c = 0; c < shape.channels; ++c) target[c] = source[c];  // too few for a call of memmove
     }
 }
 
