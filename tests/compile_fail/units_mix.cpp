@@ -1,4 +1,4 @@
-// expects: (no match for|invalid operands)[^\n]*
+// expects: bytes.*(unit::second|seconds)
 #include "comdml/core/units.hpp"
 
 #ifdef COMDML_CORRECT
