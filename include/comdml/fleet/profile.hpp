@@ -55,11 +55,11 @@ inline void validate(const split_profile& profile, const std::string& where = "s
     check(amount(split.fast_share), entry + text("fast share is ", split.fast_share));
     check(amount(split.wire.value()), entry + text("wire is ", split.wire.value(), " bytes per batch"));
     check(amount(split.fast_side.value()), entry + text("fast side is ", split.fast_side.value(), " bytes"));
-    for (std::size_t earlier = 0; earlier < i; ++earlier) {
-      const split_cost& before = profile.splits[earlier];
-      check(before.point >= split.point, entry + "comes after an entry that keeps fewer");
-      check(before.point != split.point || before.codec != split.codec, entry + "appears twice");
-    }
+    check(i == 0 || profile.splits[i - 1].point >= split.point, entry + "comes after an entry that keeps fewer");
+    bool twice = false;
+    for (std::size_t j = i; j-- > 0 && profile.splits[j].point == split.point;)
+      twice = twice || profile.splits[j].codec == split.codec;
+    check(!twice, entry + "appears twice");
   }
 }
 
