@@ -94,6 +94,9 @@ class in_process {
 template <class Time>
 class in_process<Time>::endpoint {
  public:
+  /// What creates endpoints of this type.
+  using network = in_process;
+
   /// The agent's clock. Refers to the endpoint.
   class agent_clock {
    public:
@@ -139,7 +142,8 @@ class in_process<Time>::endpoint {
     const channel one{from, what};
     return receive_any(std::span{&one, 1}, deadline);
   }
-  /// Messages that have arrived come before lost peers; among them (arrival, sender, tag) decides.
+  /// Messages that have arrived come before lost peers; among them (arrival, sender, tag) decides. A peer is lost when
+  /// it has ended and nothing of it is under way in these channels.
   [[nodiscard]] delivery receive_any(std::span<const channel> channels, seconds deadline) {
     require_idle();
     return session_.receive(self_, channels, deadline);

@@ -44,7 +44,7 @@ struct default_policies {
   using loss = nn::softmax_cross_entropy;
   using optimizer = nn::sgd;
   using schedule = nn::constant;
-  using augmentation = data::no_augmentation;
+  using augmentation = data::none;
   using cost = fleet::overlapped;
   using pairing = ::comdml::pairing::greedy<cost>;
   using wire = comm::fp32;

@@ -25,8 +25,8 @@ struct round_report {
   std::size_t rounds_planned = 0;
 
   /// Mean over the test images, of the averaged model; empty in a round without evaluation.
-  std::optional<double> test_accuracy;
-  std::optional<double> test_loss;
+  std::optional<double> test_accuracy{};
+  std::optional<double> test_loss{};
   /// Mean over the training images of this round, before each update, of the full model's loss.
   double train_loss = 0;
   double learning_rate = 0;
@@ -41,9 +41,9 @@ struct round_report {
   bytes activation_bytes{};
   bytes weight_bytes{};
 
-  pairing::plan plan;
+  pairing::plan plan{};
   /// Agents whose loss or weights were not finite: they sat this round's average out.
-  std::vector<agent_id> sat_out;
+  std::vector<agent_id> sat_out{};
 };
 
 /// Observes nothing.

@@ -36,6 +36,12 @@ namespace comdml::learn {
 /// Thrown through an agent's code when the embedding program asked it to stop.
 struct interrupted {};
 
+/// A peer ended or did not answer in time. Where several agents fail, another error is the cause of this one.
+class peer_lost_error : public run_error {
+ public:
+  using run_error::run_error;
+};
+
 /// The types that a job's policies lead to.
 template <Job J>
 struct types {
@@ -78,7 +84,7 @@ class session {
         profile_{how.profile ? *how.profile
                              : split::analytic_profile<typename J::wire>(net_, how.auxiliary_head, how.cuts, how.batch)},
         links_{fleet.links},
-        group_{comm::everyone(fleet.links)},
+        group_{epoch_index{}, everyone(fleet.links), fleet.links},
         loader_{images, {.batch = how.batch, .seed = how.seed, .owner = line.self()}, how.augmentation} {
     COMDML_REQUIRE(images.shape() == net_.input() && images.classes() == net_.classes(), "images of ", images.shape(),
                    ", ", images.classes(), " classes; model of ", net_.input(), ", ", net_.classes());
@@ -113,13 +119,13 @@ class session {
   [[nodiscard]] pairing::plan agree_on_plan() {
     const fleet::status own = fleet::make_status(speed_, work());
     statuses_.clear();
-    comm::writer message;
-    message.put(own.microbatches_per_second);
-    message.put(own.images);
-    exchange(message_kind::status, std::move(message), [&](comm::reader& from) {
+    comm::message_writer message;
+    message.write(own.micro_batches_per_second);
+    message.write(own.images);
+    exchange(message_kind::status, std::move(message), [&](comm::message_reader& from, agent_id) {
       fleet::status& status = statuses_.emplace_back();
-      status.microbatches_per_second = from.template get<std::int64_t>();
-      status.images = from.template get<std::int64_t>();
+      status.micro_batches_per_second = from.template read<std::int64_t>();
+      status.images = from.template read<std::int64_t>();
     });
     return settings_.pairing.plan(fleet::make_instance(statuses_, settings_.batch, links_, profile_));
   }
@@ -127,7 +133,7 @@ class session {
   /// The plan of algorithms that know no offloading.
   [[nodiscard]] pairing::plan everyone_alone() const {
     pairing::plan plan;
-    plan.alone = group_.members;
+    plan.alone = group_.members();
     return plan;
   }
 
@@ -153,7 +159,7 @@ class session {
       if (usable(plan, reports, rank))
         total += images[rank] = reports[rank].images;
       else
-        sat_out_.push_back(group_.members[rank]);
+        sat_out_.push_back(group_.members()[rank]);
     }
     if (total == 0)
       throw run_error{text("training diverged in round ", round_.value + 1,
@@ -182,9 +188,9 @@ class session {
       if (const double share = coefficient(g.id); share > 0)
         term.add_units(net_, g.state, split::handed_over_units(net_, g.cut), share);
 
-    const comm::outcome sum = comm::all_reduce(transport_, group_, settings_.collective, tag(message_kind::weights),
+    const comm::outcome sum = comm::all_reduce(transport_, settings_.collective, group_, tag(message_kind::weights),
                                                term.values(), seconds::infinity());
-    if (sum.result != comm::result::ok) fail("the all-reduce of the weights", sum.culprit, sum.result);
+    if (sum.result != comm::result::ok) fail("the all-reduce of the weights", *sum.culprit, sum.result);
     weight_bytes_ += static_cast<std::int64_t>(sum.sent.value());
     term.store(committed_);
   }
@@ -205,25 +211,25 @@ class session {
     weights.update(std::as_bytes(std::span{committed_.body.model.parameters}));
     weights.update(std::as_bytes(std::span{committed_.body.model.statistics}));
 
-    comm::writer message;
+    comm::message_writer message;
     for (const std::int64_t count : {own.seen, own.right, own.loss_micro, activation_bytes_, weight_bytes_})
-      message.put(count);
-    message.put(transport_.clock().now().value());
-    message.put(weights.value());
+      message.write(count);
+    message.write(transport_.clock().now().value());
+    message.write(weights.value());
 
     round_report report{.round = round_, .epoch = epoch_index{round_.value}, .rounds_planned = settings_.rounds};
     evaluation sum;
     std::vector<std::pair<agent_id, std::uint64_t>> digests;
-    exchange(message_kind::round_counts, std::move(message), [&](comm::reader& from) {
+    exchange(message_kind::round_counts, std::move(message), [&](comm::message_reader& from, agent_id sender) {
       evaluation part;
-      part.seen = from.template get<std::int64_t>();
-      part.right = from.template get<std::int64_t>();
-      part.loss_micro = from.template get<std::int64_t>();
+      part.seen = from.template read<std::int64_t>();
+      part.right = from.template read<std::int64_t>();
+      part.loss_micro = from.template read<std::int64_t>();
       sum += part;
-      total_activation_bytes_ += bytes{static_cast<double>(from.template get<std::int64_t>())};
-      total_weight_bytes_ += bytes{static_cast<double>(from.template get<std::int64_t>())};
-      report.elapsed = std::max(report.elapsed, seconds{from.template get<double>()});
-      digests.emplace_back(from.sender(), from.template get<std::uint64_t>());
+      total_activation_bytes_ += bytes{static_cast<double>(from.template read<std::int64_t>())};
+      total_weight_bytes_ += bytes{static_cast<double>(from.template read<std::int64_t>())};
+      report.elapsed = std::max(report.elapsed, seconds{from.template read<double>()});
+      digests.emplace_back(sender, from.template read<std::uint64_t>());
     });
     require_agreement("weights", digests);
     if (sum.seen > 0) {
@@ -243,10 +249,10 @@ class session {
   /// Whether any agent wants to end the job after this round.
   [[nodiscard]] bool anyone_stops(bool own_wish) {
     bool any = false;
-    comm::writer message;
-    message.put(std::uint8_t{own_wish});
+    comm::message_writer message;
+    message.write(std::uint8_t{own_wish});
     exchange(message_kind::verdict, std::move(message),
-             [&](comm::reader& from) { any = from.template get<std::uint8_t>() != 0 || any; });
+             [&](comm::message_reader& from, agent_id) { any = from.template read<std::uint8_t>() != 0 || any; });
     return any;
   }
 
@@ -300,6 +306,11 @@ class session {
     return share * (batches{static_cast<double>(count) / static_cast<double>(settings_.batch)} / speed_);
   }
 
+  [[nodiscard]] static std::vector<agent_id> everyone(const link_matrix& links) {
+    std::vector<agent_id> ids;
+    for (std::uint32_t id = 0; id < links.agents(); ++id) ids.push_back(agent_id{id});
+    return ids;
+  }
   [[nodiscard]] std::size_t head_of(split_point cut) const {
     return static_cast<std::size_t>(std::ranges::find(cuts_, cut) - cuts_.begin());
   }
@@ -307,7 +318,7 @@ class session {
     return *std::ranges::find(profile_.splits, cut, &fleet::split_cost::point);
   }
   [[nodiscard]] std::size_t rank_of(agent_id agent) const {
-    return static_cast<std::size_t>(std::ranges::find(group_.members, agent) - group_.members.begin());
+    return static_cast<std::size_t>(std::ranges::find(group_.members(), agent) - group_.members().begin());
   }
   [[nodiscard]] static const pairing::assignment* pair_of(const pairing::plan& plan, agent_id slow) {
     const auto found = std::ranges::find(plan.pairs, slow, &pairing::assignment::slow);
@@ -329,19 +340,19 @@ class session {
 
   [[noreturn]] void fail(const char* what, agent_id peer, comm::result result) const {
     if (control_.stop.stop_requested()) throw interrupted{};  // the peer left because it was asked to, too
-    throw comm::peer_error{text("agent ", self(), ", round ", round_.value + 1, ": ", what, ": agent ", peer,
+    throw peer_lost_error{text("agent ", self(), ", round ", round_.value + 1, ": ", what, ": agent ", peer,
                                 result == comm::result::timed_out ? " did not answer in time" : " was lost")};
   }
 
   /// All agents' messages of one kind, handed to `read` in the order of the members.
   template <class Read>
-  void exchange(message_kind kind, comm::writer&& message, Read&& read) {
+  void exchange(message_kind kind, comm::message_writer&& message, Read&& read) {
     const comm::gathered all =
-        comm::all_gather(transport_, group_, tag(kind), std::move(message).take(), seconds::infinity());
-    if (all.result != comm::result::ok) fail("an exchange with all", all.culprit, all.result);
-    for (std::size_t rank = 0; rank < group_.members.size(); ++rank) {
-      comm::reader from{all.payloads[rank], group_.members[rank]};
-      read(from);
+        comm::all_gather(transport_, group_, tag(kind), message.take(), seconds::infinity());
+    if (all.outcome.result != comm::result::ok) fail("an exchange with all", *all.outcome.culprit, all.outcome.result);
+    for (std::size_t rank = 0; rank < group_.members().size(); ++rank) {
+      comm::message_reader from{all.records[rank], group_.members()[rank]};
+      read(from, group_.members()[rank]);
       from.finish();
     }
   }
@@ -436,8 +447,8 @@ class session {
   }
 
   /// Mini-batches that a guest sends in this round, from the work it told of.
-  [[nodiscard]] std::size_t guest_batches(agent_id guest) const {
-    const auto images = static_cast<std::size_t>(statuses_[rank_of(guest)].images);
+  [[nodiscard]] std::size_t guest_batches(agent_id slow) const {
+    const auto images = static_cast<std::size_t>(statuses_[rank_of(slow)].images);
     return data::batch_plan(images / settings_.local_epochs, settings_.batch).size() * settings_.local_epochs;
   }
 
@@ -474,33 +485,33 @@ class session {
       const auto tail = split::part_of(net_, g.state, split::handed_over_units(net_, g.cut));
       if (!g.finite || !all_finite(tail)) broken.push_back(g.id);
     }
-    comm::writer message;
-    message.put(pairing::digest(plan));
-    message.put(static_cast<std::int64_t>(images_.size()));
-    message.put(std::uint8_t{finite_});
-    message.put(loss.loss_micro);
-    message.put(loss.seen);
-    message.put(training_end_.value());
-    message.put((training_begin_ + cost(1, work())).value());
-    message.put(static_cast<std::uint32_t>(broken.size()));
-    for (const agent_id id : broken) message.put(id.value);
+    comm::message_writer message;
+    message.write(pairing::digest(plan));
+    message.write(static_cast<std::int64_t>(images_.size()));
+    message.write(std::uint8_t{finite_});
+    message.write(loss.loss_micro);
+    message.write(loss.seen);
+    message.write(training_end_.value());
+    message.write((training_begin_ + cost(1, work())).value());
+    message.write(static_cast<std::uint32_t>(broken.size()));
+    for (const agent_id id : broken) message.write(id.value);
 
     std::vector<training_report> reports;
     evaluation sum;
     seconds end{};
     seconds end_alone{};
     std::vector<std::pair<agent_id, std::uint64_t>> digests;
-    exchange(message_kind::training_report, std::move(message), [&](comm::reader& from) {
+    exchange(message_kind::training_report, std::move(message), [&](comm::message_reader& from, agent_id sender) {
       training_report& report = reports.emplace_back();
-      digests.emplace_back(from.sender(), from.template get<std::uint64_t>());
-      report.images = from.template get<std::int64_t>();
-      report.finite = from.template get<std::uint8_t>() != 0;
-      sum.loss_micro += from.template get<std::int64_t>();
-      sum.seen += from.template get<std::int64_t>();
-      end = std::max(end, seconds{from.template get<double>()});
-      end_alone = std::max(end_alone, seconds{from.template get<double>()});
-      for (auto left = from.template get<std::uint32_t>(); left > 0; --left)
-        report.broken_guests.push_back(agent_id{from.template get<std::uint32_t>()});
+      digests.emplace_back(sender, from.template read<std::uint64_t>());
+      report.images = from.template read<std::int64_t>();
+      report.finite = from.template read<std::uint8_t>() != 0;
+      sum.loss_micro += from.template read<std::int64_t>();
+      sum.seen += from.template read<std::int64_t>();
+      end = std::max(end, seconds{from.template read<double>()});
+      end_alone = std::max(end_alone, seconds{from.template read<double>()});
+      for (auto left = from.template read<std::uint32_t>(); left > 0; --left)
+        report.broken_guests.push_back(agent_id{from.template read<std::uint32_t>()});
     });
     require_agreement("plan", digests);
     train_loss_ = sum.mean_loss();
@@ -511,10 +522,10 @@ class session {
   /// Whether both halves of an agent's model stayed finite.
   [[nodiscard]] bool usable(const pairing::plan& plan, const std::vector<training_report>& reports,
                             std::size_t rank) const {
-    const auto* pair = pair_of(plan, group_.members[rank]);
+    const auto* pair = pair_of(plan, group_.members()[rank]);
     return reports[rank].finite &&
            (pair == nullptr ||
-            std::ranges::count(reports[rank_of(pair->fast)].broken_guests, group_.members[rank]) == 0);
+            std::ranges::count(reports[rank_of(pair->fast)].broken_guests, group_.members()[rank]) == 0);
   }
 
   transport& transport_;

@@ -99,7 +99,7 @@ struct fast_side {
     const nn::loss_result result =
         gradient_of_tail(network, handed_over_units(network, cut), state, inputs, labels, loss, memory.body,
                          memory.output_gradient, memory.gradient, std::span<scalar>{}, exec);
-    optimizer.update(state.parameters, memory.gradient, state.optimizer, learning_rate);
+    optimizer.update(state.parameters, std::span<const scalar>{memory.gradient}, state.optimizer, learning_rate);
     return result;
   }
 };
@@ -132,8 +132,9 @@ struct slow_side {
                          memory.output_gradient, memory.head_gradient, std::span{memory.cut_gradient}, exec);
     memory.gradient.resize(state.parameters.size());
     network.backward(kept, state.parameters, memory.cut_gradient, memory.gradient, {}, memory.body, exec);
-    optimizer.update(state.parameters, memory.gradient, state.optimizer, learning_rate);
-    optimizer.update(head_state.parameters, memory.head_gradient, head_state.optimizer, learning_rate);
+    optimizer.update(state.parameters, std::span<const scalar>{memory.gradient}, state.optimizer, learning_rate);
+    optimizer.update(head_state.parameters, std::span<const scalar>{memory.head_gradient}, head_state.optimizer,
+                     learning_rate);
     return result;
   }
 };

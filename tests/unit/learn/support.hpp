@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: BSL-1.0
+/// \file
+/// Small jobs for the tests of learn: real digits, a model that trains in a moment.
+#pragma once
+
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+#include "comdml/data/digits.hpp"
+#include "comdml/data/partition.hpp"
+#include "comdml/fleet/fleet.hpp"
+#include "comdml/learn/all_reduce.hpp"
+#include "comdml/learn/fleet_trainer.hpp"
+#include "comdml/pairing/none.hpp"
+
+namespace support {
+
+using namespace comdml;
+
+struct job : learn::default_policies {
+  using model = nn::resnet<8>;
+};
+
+/// The first images of the digits: a training set of `train`, a test set of `test`.
+inline const data::split& digits() {
+  static const data::split images = [] {
+    data::split all = data::digits();
+    all.train.limit(240);
+    all.test.limit(80);
+    return all;
+  }();
+  return images;
+}
+
+template <class J>
+learn::settings<J> quick(std::size_t rounds = 2) {
+  learn::settings<J> s;
+  s.rounds = rounds;
+  s.batch = 10;
+  s.seed = 7;
+  return s;
+}
+
+/// Agent 0 is fast, the others get slower; every pair is linked.
+inline fleet::description unlike(std::size_t agents, double megabits = 100) {
+  fleet::description fleet = fleet::uniform({.agents = agents, .bandwidth = megabits_per_second(megabits)});
+  for (std::size_t i = 0; i < agents; ++i) fleet.agents[i].speed = batches_per_second{4.0 / static_cast<double>(1 + 3 * i)};
+  return fleet;
+}
+
+template <class J>
+learn::history train(const learn::settings<J>& how, const fleet::description& fleet, std::size_t threads = 2) {
+  return learn::fleet_trainer<J>{fleet, how, threads}.run(digits(), data::iid{});
+}
+
+/// A policy that always makes the same pair, so that other things can vary.
+struct always_pair {
+  std::vector<std::pair<std::uint32_t, std::uint32_t>> pairs{{1, 0}};
+  std::uint32_t cut = 2;
+
+  pairing::plan plan(const fleet::instance& fleet) const {
+    const fleet::overlapped cost;
+    std::vector<pairing::assignment> assignments;
+    for (std::size_t entry = 0; entry < fleet.profile.splits.size(); ++entry)
+      for (const auto& [slow, fast] : pairs)
+        if (fleet.profile.splits[entry].point.value == cut)
+          assignments.push_back(pairing::assign(fleet, agent_id{slow}, agent_id{fast}, entry, cost));
+    return pairing::complete(fleet, assignments, cost);
+  }
+};
+
+}  // namespace support
