@@ -98,7 +98,7 @@ class in_process_session {
   delivery receive(agent_id self, std::span<const channel> channels, seconds deadline) {
     for (const channel& one : channels) require_link(one.from, self);
     inbox& messages = agents_[self.value].messages;
-    const waiting_call call{[&] { return next_arrival(messages, channels, deadline); },
+    const waiting_call call{[&] { return next_event(messages, channels, deadline); },
                             [&] { return describe(channels); }};
     return act(self, call, [&](seconds now) -> std::optional<delivery> {
       if (const channel* first = earliest(messages, channels, now)) return take(messages, *first);
@@ -167,11 +167,14 @@ class in_process_session {
     return found == messages.end() ? 0 : found->second.size();
   }
 
-  seconds next_arrival(const inbox& messages, std::span<const channel> channels, seconds deadline) const {
+  seconds next_event(const inbox& messages, std::span<const channel> channels, seconds deadline) const {
     seconds next = deadline;
     for (const channel& one : channels) {
       const auto found = messages.find(one);
-      next = std::min(next, found == messages.end() ? time_.end_time(one.from) : found->second.front().arrival);
+      if (found != messages.end())
+        next = std::min(next, found->second.front().arrival);
+      else if (time_.end_time(one.from) < next && !is_expected(messages, channels, one.from))
+        next = time_.end_time(one.from);
     }
     return next;
   }
@@ -191,12 +194,19 @@ class in_process_session {
     return best;
   }
 
+  /// The first channel of a peer that has ended and of which nothing is under way any more.
   const channel* lost(const inbox& messages, std::span<const channel> channels, seconds now) const {
     const channel* first = nullptr;
     for (const channel& one : channels)
-      if (time_.end_time(one.from) <= now && !messages.contains(one) && (first == nullptr || one < *first))
+      if (time_.end_time(one.from) <= now && (first == nullptr || one < *first) &&
+          !is_expected(messages, channels, one.from))
         first = &one;
     return first;
+  }
+
+  static bool is_expected(const inbox& messages, std::span<const channel> channels, agent_id peer) {
+    return std::ranges::any_of(channels,
+                               [&](const channel& one) { return one.from == peer && messages.contains(one); });
   }
 
   delivery take(inbox& messages, const channel& from) {
