@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <ranges>
 #include <vector>
 
 #include "comdml/concepts.hpp"
@@ -30,8 +29,8 @@ struct stages {
   template <Network N>
   [[nodiscard]] std::vector<split_point> points(const N& net) const {
     std::vector<split_point> kept;
-    const std::vector<std::size_t> ends = net.stage_ends();
-    for (const std::size_t k : std::views::reverse(ends)) kept.push_back(split_point{static_cast<std::uint32_t>(k)});
+    for (const std::size_t k : net.stage_ends()) kept.push_back(split_point{static_cast<std::uint32_t>(k)});
+    std::ranges::reverse(kept);
     return kept;
   }
 };

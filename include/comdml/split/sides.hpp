@@ -104,6 +104,10 @@ struct fast_side {
   }
 };
 
+// Written out for clang 14, which does not deduce the types of an aggregate.
+template <class N, class L, class O>
+fast_side(const N&, split_point, L, O) -> fast_side<N, L, O>;
+
 /// Trains units 0 .. cut of a network through an auxiliary head.
 template <Network N, Network H, class L, class O>
   requires Loss<L, typename N::scalar> && Optimizer<O, typename N::scalar>
@@ -138,5 +142,8 @@ struct slow_side {
     return result;
   }
 };
+
+template <class N, class H, class L, class O>
+slow_side(const N&, const H&, split_point, L, O) -> slow_side<N, H, L, O>;
 
 }  // namespace comdml::split
