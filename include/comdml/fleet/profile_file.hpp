@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: BSL-1.0
+/// \file
+/// Split profiles as JSON files: written once per model, batch size and machine, read by every later run.
+///
+///     {"schema": 1, "model": "resnet20", "batch": 50, "batches_per_second": 3.1,
+///      "splits": [{"point": 10, "slow_share": 0.99, "fast_share": 0.01, "bytes_per_batch": 819604,
+///                  "fast_side_bytes": 2600, "codec": "fp32"}]}
+///
+/// `splits` go from the most units kept to the least. `codec` may be left out: fp32.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <fstream>
+#include <initializer_list>
+#include <limits>
+#include <string>
+#include <string_view>
+#include <system_error>
+
+#include <nlohmann/json.hpp>
+
+#include "comdml/core/errors.hpp"
+#include "comdml/fleet/profile.hpp"
+
+namespace comdml::fleet {
+
+namespace detail {
+
+inline constexpr const char* profile_remedy = "measure the profile again, or use the analytic one";
+
+/// An object of a profile file; `where` is the file and the place in it.
+class profile_object {
+ public:
+  profile_object(const nlohmann::json& object, std::string where, std::initializer_list<std::string_view> known)
+      : object_{object}, where_{std::move(where)} {
+    if (!object.is_object()) refuse("is not an object");
+    for (const auto& [key, value] : object.items())
+      if (std::ranges::find(known, std::string_view{key}) == known.end()) refuse("has an unknown field \"" + key + '"');
+  }
+
+  [[nodiscard]] const nlohmann::json& at(const char* key) const {
+    const auto found = object_.find(key);
+    if (found == object_.end()) refuse(text("has no field \"", key, '"'));
+    return *found;
+  }
+
+  [[nodiscard]] double number(const char* key) const {
+    const auto& value = at(key);
+    if (!value.is_number() || !std::isfinite(value.get<double>())) refuse(text('"', key, "\" is not a finite number"));
+    return value.get<double>();
+  }
+
+  [[nodiscard]] std::uint32_t count(const char* key) const {
+    const double value = number(key);
+    if (value < 0 || value > std::numeric_limits<std::uint32_t>::max() || value != std::floor(value))
+      refuse(text('"', key, "\" is not a count"));
+    return static_cast<std::uint32_t>(value);
+  }
+
+  [[nodiscard]] std::string letters(const char* key) const {
+    const auto& value = at(key);
+    if (!value.is_string()) refuse(text('"', key, "\" is not a string"));
+    return value.get<std::string>();
+  }
+
+  [[nodiscard]] bool has(const char* key) const { return object_.contains(key); }
+  [[noreturn]] void refuse(const std::string& what) const { throw input_error{where_, what, profile_remedy}; }
+
+ private:
+  const nlohmann::json& object_;
+  std::string where_;
+};
+
+}  // namespace detail
+
+/// Reads a profile from JSON. `where` names the source in errors.
+/// \throws input_error that names the byte (of a syntax error) or the entry, for anything but a usable profile
+[[nodiscard]] inline split_profile parse_profile(std::string_view json, const std::string& where) {
+  nlohmann::json root;
+  try {
+    root = nlohmann::json::parse(json);
+  } catch (const nlohmann::json::parse_error& error) {
+    throw input_error{text(where, ", byte ", error.byte), "not valid JSON", detail::profile_remedy};
+  } catch (const nlohmann::json::exception& error) {
+    throw input_error{where, error.what(), detail::profile_remedy};
+  }
+  const detail::profile_object top{root, where, {"schema", "model", "batch", "batches_per_second", "splits"}};
+  if (top.count("schema") != 1) top.refuse(text("schema ", top.count("schema"), " is not known, wanted 1"));
+  split_profile profile{.model = top.letters("model"),
+                        .batch = top.count("batch"),
+                        .speed = batches_per_second{top.number("batches_per_second")},
+                        .splits = {}};
+  const auto& splits = top.at("splits");
+  if (!splits.is_array()) top.refuse("\"splits\" is not a list");
+  for (const auto& element : splits) {
+    const detail::profile_object entry{
+        element,
+        text(where, ", entry ", profile.splits.size(), " of \"splits\""),
+        {"point", "slow_share", "fast_share", "bytes_per_batch", "fast_side_bytes", "codec"}};
+    profile.splits.push_back({.point = split_point{entry.count("point")},
+                              .slow_share = entry.number("slow_share"),
+                              .fast_share = entry.number("fast_share"),
+                              .wire = bytes_per_batch{entry.number("bytes_per_batch")},
+                              .fast_side = bytes{entry.number("fast_side_bytes")},
+                              .codec = entry.has("codec") ? entry.letters("codec") : "fp32"});
+  }
+  validate(profile, where);
+  return profile;
+}
+
+/// The profile as JSON, as parse_profile reads it.
+[[nodiscard]] inline std::string to_json(const split_profile& profile) {
+  nlohmann::ordered_json splits = nlohmann::ordered_json::array();
+  for (const split_cost& split : profile.splits)
+    splits.push_back({{"point", split.point.value},
+                      {"slow_share", split.slow_share},
+                      {"fast_share", split.fast_share},
+                      {"bytes_per_batch", split.wire.value()},
+                      {"fast_side_bytes", split.fast_side.value()},
+                      {"codec", split.codec}});
+  const nlohmann::ordered_json root{{"schema", 1},
+                                    {"model", profile.model},
+                                    {"batch", profile.batch},
+                                    {"batches_per_second", profile.speed.value()},
+                                    {"splits", std::move(splits)}};
+  return root.dump(2) + '\n';
+}
+
+/// Reads a profile file. \throws input_error that names the file and the place
+[[nodiscard]] inline split_profile read_profile(const std::filesystem::path& file) {
+  constexpr std::uintmax_t largest = 1 << 20;  // a hundred cuts take some ten thousand bytes
+  std::error_code failure;
+  const std::uintmax_t size = std::filesystem::file_size(file, failure);
+  if (failure) throw input_error{file.string(), failure.message(), "give a split profile, or use the analytic one"};
+  if (size > largest)
+    throw input_error{file.string(), text(size, " bytes are too many for a split profile"), detail::profile_remedy};
+  std::string content(static_cast<std::size_t>(size), '\0');
+  std::ifstream in{file, std::ios::binary};
+  if (!in.read(content.data(), static_cast<std::streamsize>(size)))
+    throw input_error{file.string(), "cannot be read", "check its permissions"};
+  return parse_profile(content, file.string());
+}
+
+}  // namespace comdml::fleet

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: BSL-1.0
+/// \file
+/// metrics.jsonl: one JSON object per round, written as the rounds end. Model of Observer.
+///
+/// Fields of schema 1. Times and bytes are sums over all agents since the start of the job; null = not known.
+///
+/// | field                     | meaning                                                                          |
+/// |---------------------------|----------------------------------------------------------------------------------|
+/// | `schema`                  | 1                                                                                |
+/// | `round`                   | counted from 1                                                                   |
+/// | `epoch`                   | number of the committed aggregation, from 0                                      |
+/// | `test_accuracy`           | 0 .. 1; null in a round without evaluation                                       |
+/// | `test_loss`               | mean over the test images; null in a round without evaluation                    |
+/// | `train_loss`              | mean over this round's training images, each before the update that it causes    |
+/// | `simulated_seconds`       | virtual time at the end of the round; null under the wall clock                  |
+/// | `simulated_seconds_alone` | the same if nobody had been helped; null under the wall clock                    |
+/// | `wall_seconds`            | real time                                                                        |
+/// | `bytes_activations`       | of smashed data, labels included                                                 |
+/// | `bytes_weights`           | of the all-reduce of weights, relayed bytes included                             |
+/// | `pairs`                   | this round's: `slow`, `fast` (agent ids), `split` (units that `slow` keeps),     |
+/// |                           | `wire` (codec), `time_s` (when both are done, by the cost model)                 |
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <fstream>
+#include <optional>
+
+#include <nlohmann/json.hpp>
+
+#include "comdml/concepts.hpp"
+#include "comdml/core/errors.hpp"
+#include "comdml/learn/round_report.hpp"
+
+namespace comdml::report {
+
+/// Which clock the job runs under.
+enum class time_kind { simulated, real };
+
+/// The object of one round, with the fields of schema 1.
+[[nodiscard]] inline nlohmann::ordered_json to_json(const learn::round_report& report, time_kind time) {
+  using json = nlohmann::ordered_json;
+  const auto known = [](const std::optional<double>& value) { return value ? json(*value) : json(nullptr); };
+  const auto simulated = [&](seconds value) {
+    return time == time_kind::simulated ? json(value.value()) : json(nullptr);
+  };
+  const auto whole = [](bytes size) { return static_cast<std::int64_t>(size.value()); };
+  json pairs = json::array();
+  for (const pairing::assignment& pair : report.plan.pairs)
+    pairs.push_back({{"slow", pair.slow.value},
+                     {"fast", pair.fast.value},
+                     {"split", pair.split.value},
+                     {"wire", pair.codec},
+                     {"time_s", pair.cost.value()}});
+  return {{"schema", 1},
+          {"round", report.round.value + 1},
+          {"epoch", report.epoch.value},
+          {"test_accuracy", known(report.test_accuracy)},
+          {"test_loss", known(report.test_loss)},
+          {"train_loss", report.train_loss},
+          {"simulated_seconds", simulated(report.elapsed)},
+          {"simulated_seconds_alone", simulated(report.elapsed_alone)},
+          {"wall_seconds", report.wall.value()},
+          {"bytes_activations", whole(report.activation_bytes)},
+          {"bytes_weights", whole(report.weight_bytes)},
+          {"pairs", std::move(pairs)}};
+}
+
+/// Writes every round's object as a line of a file, and flushes it, so that a reader follows a running job and a killed
+/// job leaves whole lines.
+class metrics_file {
+ public:
+  /// Begins the file anew. \throws input_error if it cannot be written
+  explicit metrics_file(std::filesystem::path file, time_kind time = time_kind::simulated)
+      : file_{std::move(file)}, time_{time}, out_{file_, std::ios::binary | std::ios::trunc} {
+    if (!out_) throw input_error{file_.string(), "cannot be written", "give a file in a directory that you may write to"};
+  }
+
+  /// \throws run_error if the line could not be written
+  learn::verdict on_round(const learn::round_report& report) {
+    out_ << to_json(report, time_).dump() << '\n' << std::flush;
+    if (!out_) throw run_error{text(file_.string(), ": writing failed in round ", report.round.value + 1, "; is the disk full?")};
+    return learn::verdict::go_on;
+  }
+
+ private:
+  std::filesystem::path file_;
+  time_kind time_;
+  std::ofstream out_;
+};
+
+static_assert(Observer<metrics_file>);
+
+}  // namespace comdml::report
