@@ -26,7 +26,7 @@ int main() {
 
   comdml::split::training_state<float> state;
   net.initialize(state.model, comdml::random_stream{1, comdml::purpose::initialization});
-  state.optimizer.values.resize(optimizer.slots() * state.model.parameters.size());
+  state.optimizer.reset(optimizer.slots(), state.model.parameters.size());
 
   comdml::data::loader<comdml::data::image_set> loader{images.train, {.batch = 32, .seed = 1}};
   comdml::data::batch batch;

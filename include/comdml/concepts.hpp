@@ -295,6 +295,14 @@ concept PairingPolicy = requires(const P policy, const fleet::instance& fleet) {
   { policy.plan(fleet) } -> std::same_as<pairing::plan>;
 };
 
+// ------------------------------------------------------------------------------------------------------ Algorithm
+/// What a round is made of. `algorithm.round(session)` calls the session's steps (agree on a plan, train, join) in its
+/// own way, on every agent alike, and returns the plan that was followed. `S` is a learn::session.
+template <class A, class S>
+concept Algorithm = std::copy_constructible<A> && requires(const A algorithm, S& session) {
+  { algorithm.round(session) } -> std::same_as<pairing::plan>;
+};
+
 // ------------------------------------------------------------------------------------------------------- Observer
 /// Is told what happened; may only answer "go on" or "stop".
 template <class O>

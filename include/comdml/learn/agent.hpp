@@ -51,6 +51,7 @@ class agent {
   /// \throws run_error when a peer is lost, training diverges, or agents disagree
   template <Dataset Images, Dataset Test, Observer O = no_observer>
   history run(const Images& images, const Test* test, O&& observer = {}, const control& hold = {}) {
+    static_assert(Algorithm<typename J::algorithm, session<J, Images>>);
     COMDML_REQUIRE(images.size() > 1, "agent ", transport_.self(), " owns ", images.size(), " images, needs 2");
     const auto start = std::chrono::steady_clock::now();
     session<J, Images> work{transport_, fleet_, settings_, images, *memory_, exec_, hold};

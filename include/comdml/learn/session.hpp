@@ -291,8 +291,7 @@ class session {
 
   void reset_optimizers() {
     const auto reset = [&](split::training_state<float>& state) {
-      state.optimizer.values.assign(settings_.optimizer.slots() * state.model.parameters.size(), 0.0F);
-      state.optimizer.updates = 0;
+      state.optimizer.reset(settings_.optimizer.slots(), state.model.parameters.size());
     };
     reset(committed_.body);
     for (auto& state : committed_.heads) reset(state);

@@ -44,8 +44,7 @@ nn::model_state<float> plain_training(const learn::settings<J>& how) {
   const split::fast_side side{net, split_point{0}, how.loss, how.optimizer};
   for (std::uint32_t round = 0; round < how.rounds; ++round) {
     if (round == 0 || how.optimizer_state == learn::optimizer_carry::reset_each_round) {
-      state.optimizer.values.assign(how.optimizer.slots() * state.model.parameters.size(), 0.0F);
-      state.optimizer.updates = 0;
+      state.optimizer.reset(how.optimizer.slots(), state.model.parameters.size());
     }
     for (loader.start(round_index{round}); loader.next(batch); ++state.optimizer.updates)
       side.step(split::part_of(net, state, {0, net.units()}), batch.inputs, batch.labels, how.optimizer.learning_rate,
@@ -176,10 +175,10 @@ TEST_CASE("the joined model is the slow half and the helper's half, and nothing 
   const auto auxiliary = how.auxiliary_head.make<float>(net.output_shape(cut.value - 1), images.classes());
   split::training_state<float> start;
   net.initialize(start.model, random_stream{how.seed, purpose::initialization});
-  start.optimizer.values.assign(how.optimizer.slots() * start.model.parameters.size(), 0.0F);
+  start.optimizer.reset(how.optimizer.slots(), start.model.parameters.size());
   split::training_state<float> head_state;
   auxiliary.initialize(head_state.model, random_stream{how.seed, agent_id{cut.value}, round_index{0}, purpose::initialization});
-  head_state.optimizer.values.assign(how.optimizer.slots() * head_state.model.parameters.size(), 0.0F);
+  head_state.optimizer.reset(how.optimizer.slots(), head_state.model.parameters.size());
 
   std::vector<label> labels(images.labels().begin(), images.labels().end());
   const auto shards = data::iid{}(labels, images.classes(), 2, random_stream{how.seed, purpose::partition});

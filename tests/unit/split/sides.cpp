@@ -35,7 +35,7 @@ template <class N>
 split::training_state<float> fresh(const N& net, std::uint64_t seed) {
   split::training_state<float> state;
   net.initialize(state.model, random_stream{seed, purpose::testing});
-  state.optimizer.values.assign(nn::sgd{}.slots() * state.model.parameters.size(), 0.0F);
+  state.optimizer.reset(nn::sgd{}.slots(), state.model.parameters.size());
   return state;
 }
 
