@@ -7,12 +7,14 @@
 
 #include "comdml/concepts.hpp"
 
+#include "comdml/core/atomic_file.hpp"
 #include "comdml/core/digest.hpp"
 #include "comdml/core/errors.hpp"
 #include "comdml/core/ids.hpp"
 #include "comdml/core/links.hpp"
 #include "comdml/core/parallel.hpp"
 #include "comdml/core/random.hpp"
+#include "comdml/core/sha256.hpp"
 #include "comdml/core/units.hpp"
 
 #include "comdml/tensor/arena.hpp"
@@ -34,10 +36,12 @@
 #include "comdml/nn/repeat.hpp"
 #include "comdml/nn/residual.hpp"
 #include "comdml/nn/resnet.hpp"
+#include "comdml/nn/safetensors.hpp"
 #include "comdml/nn/schedule.hpp"
 #include "comdml/nn/sequential.hpp"
 #include "comdml/nn/sgd.hpp"
 #include "comdml/nn/shortcuts.hpp"
+#include "comdml/nn/weights_file.hpp"
 
 #include "comdml/split/analytic_profile.hpp"
 #include "comdml/split/auxiliary_head.hpp"

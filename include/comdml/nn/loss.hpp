@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <limits>
 #include <span>
 
 #include "comdml/concepts.hpp"
@@ -31,6 +32,7 @@ struct softmax_cross_entropy {
     COMDML_REQUIRE(gradient.empty() || gradient.size() == outputs.size(), gradient.size(), " gradients for ",
                    outputs.size(), " outputs");
     const std::size_t classes = outputs.size() / images;
+    constexpr double not_a_number = std::numeric_limits<double>::quiet_NaN();
     loss_result result;
     for (std::size_t i = 0; i < images; ++i) {
       const std::span<const T> row = outputs.subspan(i * classes, classes);
@@ -40,7 +42,8 @@ struct softmax_cross_entropy {
       const auto best = static_cast<std::size_t>(std::ranges::max_element(row) - row.begin());
       const double largest = static_cast<double>(row[best]);
       double sum = 0;
-      for (const T value : row) sum += std::exp(static_cast<double>(value) - largest);
+      for (const T value : row)  // minus infinity would pass as a probability of 0
+        sum += std::isfinite(value) ? std::exp(static_cast<double>(value) - largest) : not_a_number;
       result.sum += std::log(sum) - (static_cast<double>(row[answer]) - largest);
       result.right += best == answer ? 1 : 0;
       if (gradient.empty()) continue;
