@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <vector>
@@ -93,6 +94,17 @@ TEST_CASE("a plan tells what was refused") {
   CHECK_FALSE(plan.pairs.at(1).refused.has_value());  // only 4 was left, and there is no link to it
 }
 
+TEST_CASE("refused is the best of the others, wherever it stands") {
+  // The slow side takes .2 s, so the helper's speed decides; helpers are listed from the slowest to the fastest.
+  auto fleet = linked({.5, 1.2, 2, 4, 8}, {.1, .1}, {.9, .9});
+  const auto best = pairing::greedy<>{}.plan(fleet).pairs.at(0);
+  CHECK(best.slow == agent_id{0});
+  CHECK(best.fast == agent_id{4});
+  REQUIRE(best.refused.has_value());
+  CHECK(best.refused->fast == agent_id{3});
+  CHECK(best.refused->cost == fleet::overlapped{}.pair(fleet, agent_id{0}, agent_id{3}, 0));
+}
+
 TEST_CASE("nobody helps when nothing is gained") {
   const auto equal = linked({1, 1, 1}, {.5, .2}, {.5, .8});
   CHECK(pairing::greedy<>{}.plan(equal) == pairing::none<>{}.plan(equal));
@@ -111,6 +123,16 @@ TEST_CASE("ties: slow agents by id, then the earlier cut, then the lowest helper
   CHECK(plan.pairs[0].split == split_point{2});
   CHECK(plan.pairs[1].slow == agent_id{3});
   CHECK(plan.pairs[1].fast == agent_id{2});
+
+  // Twenty equally slow agents, in a crowd that an unstable sort would shuffle: helpers are taken in the same order.
+  std::vector<double> crowd(40, 8);
+  std::fill(crowd.begin() + 20, crowd.end(), .5);
+  const auto many = pairing::greedy<>{}.plan(linked(crowd, {.5, .5}, {.5, .5}));
+  REQUIRE(many.pairs.size() == 20);
+  for (std::uint32_t i = 0; i < 20; ++i) {
+    CHECK(many.pairs[i].slow == agent_id{20 + i});
+    CHECK(many.pairs[i].fast == agent_id{i});
+  }
 
   // Agent 1 reaches the same time with helper 0 only at the later cut, with helper 2 at the earlier one: the cut
   // decides.
