@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 /// \file
-/// Collective operations over any Transport: a sum of vectors (all_reduce) and an exchange of small records (all_gather).
-/// Where two members have no direct link, what they exchange is relayed by other members over the widest path.
+/// Collective operations over any Transport: a sum of vectors (all_reduce) and an exchange of small records
+/// (all_gather). Where two members have no direct link, what they exchange is relayed by other members over the widest
+/// path.
 ///
 /// An operation uses up all steps of the tag's (round, kind): no other message may carry them.
 #pragma once
@@ -9,7 +10,6 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <map>
 #include <optional>
 #include <span>
@@ -54,9 +54,9 @@ struct gathered {
 
 namespace detail {
 
-/// Carries out the steps of a schedule on one member. Within a step all first hops come first, then all second hops, and
-/// so on; each member sends all messages of a hop before it waits for one. Messages between two agents are numbered, so
-/// no two that are under way share a tag: sends never wait, and no order of the members can deadlock.
+/// Carries out the steps of a schedule on one member. Within a step all first hops come first, then all second hops,
+/// and so on; each member sends all messages of a hop before it waits for one. Messages between two agents are
+/// numbered, so no two that are under way share a tag: sends never wait, and no order of the members can deadlock.
 template <Transport T, class Load, class Store>
 class exchange {
  public:
@@ -77,11 +77,14 @@ class exchange {
     paths_.clear();
     longest_ = 0;
     for (const transfer& move : step) {
-      const agent_id from = group_.members()[move.from_rank];
-      const agent_id to = group_.members()[move.to_rank];
-      paths_.push_back(group_.routes.linked(from, to) ? std::vector{from, to} : group_.routes.path(from, to));
-      longest_ = std::max(longest_, paths_.back().size());
+      std::vector<agent_id>& path = known_[{move.from_rank, move.to_rank}];
+      if (path.empty()) path = find_path(group_.members()[move.from_rank], group_.members()[move.to_rank]);
+      paths_.emplace_back(path);
+      longest_ = std::max(longest_, path.size());
     }
+  }
+  [[nodiscard]] std::vector<agent_id> find_path(agent_id from, agent_id to) const {
+    return group_.routes.linked(from, to) ? std::vector{from, to} : group_.routes.path(from, to);
   }
 
   void run_hop(const std::vector<transfer>& step, std::size_t hop) {
@@ -126,7 +129,8 @@ class exchange {
   seconds deadline_;
   Load load_;
   Store store_;
-  std::vector<std::vector<agent_id>> paths_;
+  std::map<std::pair<std::size_t, std::size_t>, std::vector<agent_id>> known_;  ///< path of (from, to), by rank
+  std::vector<std::span<const agent_id>> paths_;                                ///< of the transfers of this step
   std::size_t longest_ = 0;
   std::map<std::size_t, std::vector<std::byte>> relayed_;
   std::map<agent_id, std::size_t> sent_;
@@ -178,8 +182,8 @@ template <Transport T>
                                   seconds deadline) {
   detail::require_member(transport, members);
   const std::size_t count = members.members().size();
-  const auto self = static_cast<std::size_t>(
-      std::ranges::lower_bound(members.members(), agent_id{transport.self()}) - members.members().begin());
+  const auto self = static_cast<std::size_t>(std::ranges::lower_bound(members.members(), agent_id{transport.self()}) -
+                                             members.members().begin());
 
   schedule planned{{{}, {}}};
   for (std::size_t rank = 1; rank < count; ++rank) {

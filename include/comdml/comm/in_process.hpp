@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 /// \file
-/// A network of agents that are threads of one process, under a virtual or the wall clock. Its endpoints model Transport.
+/// A network of agents that are threads of one process, under a virtual or the wall clock. Its endpoints model
+/// Transport.
 #pragma once
 
 #include <cmath>
@@ -50,10 +51,10 @@ class in_process {
     kill_times_[agent.value] = when;
   }
 
-  /// Calls f(endpoint&) for every agent, each on a thread of its own, at time zero and with empty mailboxes, and returns
-  /// when all have ended. If agents failed, the exception of the one that failed first is rethrown; a failure that
-  /// follows from another agent's end comes after that. Throws run_error that tells who waits for what when no agent can
-  /// go on (virtual clock only).
+  /// Calls f(endpoint&) for every agent, each on a thread of its own, at time zero and with empty mailboxes, and
+  /// returns when all have ended. If agents failed, the exception of the one that failed first is rethrown; a failure
+  /// that follows from another agent's end comes after that. Throws run_error that tells who waits for what when no
+  /// agent can go on (virtual clock only).
   template <class Function>
   void run(Function&& f) const {
     detail::in_process_session<Time> session{links_, options_, kill_times_};

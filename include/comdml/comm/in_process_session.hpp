@@ -4,6 +4,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -74,12 +75,12 @@ class in_process_session {
 
   result send(agent_id self, agent_id to, const tag& what, std::vector<std::byte> data, seconds deadline) {
     require_link(self, to);
+    require_deadline(deadline);
     const channel own{self, what};
     inbox& target = agents_[to.value].messages;
     const auto has_room = [&] { return unread(target, own) < window_; };
-    const waiting_call call{
-        [&] { return has_room() ? seconds{} : std::min(deadline, time_.end_time(to)); },
-        [&] { return text("room for a message to agent ", to, " (", what, ")"); }};
+    const waiting_call call{[&] { return has_room() ? seconds{} : std::min(deadline, time_.end_time(to)); },
+                            [&] { return text("room for a message to agent ", to, " (", what, ")"); }};
     return act(self, call, [&](seconds now) -> std::optional<result> {
       if (time_.end_time(to) <= now) return result::peer_lost;
       if (has_room()) {
@@ -97,6 +98,7 @@ class in_process_session {
 
   delivery receive(agent_id self, std::span<const channel> channels, seconds deadline) {
     for (const channel& one : channels) require_link(one.from, self);
+    require_deadline(deadline);
     inbox& messages = agents_[self.value].messages;
     const waiting_call call{[&] { return next_event(messages, channels, deadline); },
                             [&] { return describe(channels); }};
@@ -231,6 +233,7 @@ class in_process_session {
   void require_link(agent_id from, agent_id to) const {
     COMDML_REQUIRE(is_linked(from, to), "there is no link from agent ", from, " to agent ", to);
   }
+  static void require_deadline(seconds deadline) { COMDML_REQUIRE(!std::isnan(deadline.value()), "no number"); }
 
   const link_matrix& links_;
   std::size_t window_;

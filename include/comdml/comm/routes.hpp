@@ -19,8 +19,8 @@
 
 namespace comdml::comm {
 
-/// The widest path of every ordered pair of a group: largest bottleneck rate, then fewest hops, then the lowest ids (the
-/// first agent in which two candidates differ decides). Building takes time cubic in the number of members.
+/// The widest path of every ordered pair of a group: largest bottleneck rate, then fewest hops, then the lowest ids
+/// (the first agent in which two candidates differ decides). Building takes time cubic in the number of members.
 class routes {
  public:
   /// Over the agents in `members` (ascending, no duplicates). Throws run_error that names the parts if some agent
@@ -41,9 +41,7 @@ class routes {
   [[nodiscard]] const std::vector<agent_id>& members() const noexcept { return members_; }
 
   /// Whether there is a direct link.
-  [[nodiscard]] bool linked(agent_id from, agent_id to) const {
-    return rate(rank(from), rank(to)) > bits_per_second{};
-  }
+  [[nodiscard]] bool linked(agent_id from, agent_id to) const { return rate(rank(from), rank(to)) > bits_per_second{}; }
   /// The slowest link on the widest path.
   [[nodiscard]] bits_per_second bottleneck(agent_id from, agent_id to) const { return width(rank(from), rank(to)); }
 
@@ -126,8 +124,8 @@ class routes {
       ++count;
     }
     if (count > 1)
-      throw run_error{text("the agents fall into ", count, " parts without links in both directions between them:",
-                           parts)};
+      throw run_error{
+          text("the agents fall into ", count, " parts without links in both directions between them:", parts)};
   }
 
   std::vector<agent_id> members_;

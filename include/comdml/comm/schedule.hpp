@@ -2,9 +2,9 @@
 /// \file
 /// All-reduce algorithms, written as data: `ring` and `halving_doubling`. Each models Collective.
 ///
-/// Ranks are positions among the members in ascending order of their ids. A vector of n values is cut into c chunks, the
-/// chunk k being [n*k/c, n*(k+1)/c) in integer arithmetic; runs without values are not sent. Every sum is computed by one
-/// rank alone, the owner, with the value of the lower rank as the left operand; all others copy its bytes.
+/// Ranks are positions among the members in ascending order of their ids. A vector of n values is cut into c chunks,
+/// the chunk k being [n*k/c, n*(k+1)/c) in integer arithmetic; runs without values are not sent. Every sum is computed
+/// by one rank alone, the owner, with the value of the lower rank as the left operand; all others copy its bytes.
 #pragma once
 
 #include <bit>

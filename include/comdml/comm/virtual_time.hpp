@@ -20,8 +20,9 @@
 
 namespace comdml::comm {
 
-/// Every agent has its own time. What one agent can see of another happens in the total order (time, agent id, sequence):
-/// an agent acts only when no other agent can still act before it. For that each agent is known to do nothing before
+/// Every agent has its own time. What one agent can see of another happens in the total order (time, agent id,
+/// sequence): an agent acts only when no other agent can still act before it. For that each agent is known to do
+/// nothing before
 /// - its own time, while its code runs; a computation moves that to the booked end before the work starts;
 /// - the earliest time at which its call can end, while it waits (never, if nothing is under way to it);
 /// - its kill time: a crash is an event like any other.
@@ -145,7 +146,8 @@ class virtual_time {
     deadlock_ = "deadlock: no agent can go on";
     for (std::size_t i = 0; i < agents_.size(); ++i)
       if (!agents_[i].ended())
-        deadlock_ += text("\n  agent ", i, " at ", agents_[i].time.value(), " s waits for ", agents_[i].call->describe());
+        deadlock_ +=
+            text("\n  agent ", i, " at ", agents_[i].time.value(), " s waits for ", agents_[i].call->describe());
     for (state& agent : agents_)
       if (agent.waiting) resume(agent);
   }

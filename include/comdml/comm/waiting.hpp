@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 /// \file
-/// What a time policy of `in_process` (virtual_time, wall_time) and the network share: a call that waits, and the end of
-/// an agent that was killed.
+/// What a time policy of `in_process` (virtual_time, wall_time) and the network share: a call that waits, and the end
+/// of an agent that was killed.
 ///
 /// A time policy `Time` decides when an agent may act. Every call of an agent is made with the network's lock held:
 ///

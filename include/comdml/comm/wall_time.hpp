@@ -37,8 +37,8 @@ class wall_time {
     state& agent = agents_[id.value];
     const seconds until = std::min(call.next(), agent.kill);
     if (until < horizon)
-      agent.changed.wait_until(lock, start_ + std::chrono::duration_cast<clock::duration>(
-                                                  std::chrono::duration<double>{until.value()}));
+      agent.changed.wait_until(
+          lock, start_ + std::chrono::duration_cast<clock::duration>(std::chrono::duration<double>{until.value()}));
     else
       agent.changed.wait(lock);
     stop_if_killed(agent);

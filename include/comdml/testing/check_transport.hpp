@@ -5,7 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
+#include <initializer_list>
 #include <span>
 #include <string>
 #include <vector>
@@ -125,7 +125,7 @@ class transport_checks {
   void sums(const C& collective) {
     const comm::group all{epoch_index{0}, everyone(), all_linked()};
     std::uint16_t kind = 10;
-    for (const std::size_t count : {0, 1, 5, 1000}) {
+    for (const std::size_t count : std::initializer_list<std::size_t>{0, 1, 5, 1000}) {
       // Small integers have exact sums; thirds do not, so there the order of summation shows.
       std::vector<float> exact(count);
       std::vector<float> rounded(count);
@@ -144,14 +144,14 @@ class transport_checks {
       finish(everywhere.outcome);
       require(everywhere.records.size() == agents_, "all_gather: not one record per member");
       for (const auto& record : everywhere.records)
-        require(record == mine, text("all_reduce of ", count, " values of ", agents_, " members: other bits elsewhere"));
+        require(record == mine,
+                text("all_reduce of ", count, " values of ", agents_, " members: other bits elsewhere"));
     }
   }
 
   void gathering() {
     const comm::group all{epoch_index{0}, everyone(), all_linked()};
-    const comm::gathered got =
-        comm::all_gather(transport_, all, {1, 1, 0}, message(rank(), 10 * rank()), deadline());
+    const comm::gathered got = comm::all_gather(transport_, all, {1, 1, 0}, message(rank(), 10 * rank()), deadline());
     finish(got.outcome);
     require(got.records.size() == agents_, "all_gather: not one record per member");
     for (std::size_t i = 0; i < agents_; ++i)

@@ -75,7 +75,7 @@ void check_everywhere(const C& collective) {
       const reduced reference = reduce<virtual_network>(all_linked(agents), collective, count);
       check_sum(reference.values[0], agents);
       for (const link_matrix& links : {all_linked(agents), line(agents), star(agents)})
-        for (const std::size_t window : {1, 4}) {
+        for (const std::size_t window : std::initializer_list<std::size_t>{1, 4}) {
           const reduced other = reduce<virtual_network>(links, collective, count, {.window = window});
           for (const auto& values : other.values) REQUIRE(same_bits(values, reference.values[0]));
         }
@@ -129,7 +129,7 @@ TEST_CASE("who adds what is written down") {
 TEST_CASE("steps and bytes are those of the literature") {
   const std::size_t count = 64;
   const double size = count * sizeof(float);
-  for (const std::size_t members : {1, 2, 4, 8, 16}) {
+  for (const std::size_t members : std::initializer_list<std::size_t>{1, 2, 4, 8, 16}) {
     const double p = static_cast<double>(members);
     const comm::schedule ring = comm::ring::plan(members, count);
     CHECK(ring.steps.size() == 2 * (members - 1));
@@ -141,8 +141,8 @@ TEST_CASE("steps and bytes are those of the literature") {
   const comm::schedule folded = comm::halving_doubling::plan(6, count);
   CHECK(folded.steps.size() == 6);
   CHECK(comm::total_bytes(folded).value() == (2 * 3 + 2 * 2) * size);
-  CHECK_THROWS_AS(comm::ring::plan(0, 1), contract_error);
-  CHECK_THROWS_AS(comm::halving_doubling::plan(0, 1), contract_error);
+  CHECK_THROWS_AS((void)comm::ring::plan(0, 1), contract_error);
+  CHECK_THROWS_AS((void)comm::halving_doubling::plan(0, 1), contract_error);
 }
 
 TEST_CASE("under virtual time a ring takes what the formula says") {
@@ -197,8 +197,7 @@ TEST_CASE("records of any length reach everyone, over relays too") {
             comm::all_gather(me, everyone, sum_tag, sized(7 * self, static_cast<unsigned char>(self)), never);
         REQUIRE(got.outcome.result == comm::result::ok);
         REQUIRE(got.records.size() == agents);
-        for (std::size_t i = 0; i < agents; ++i)
-          REQUIRE(got.records[i] == sized(7 * i, static_cast<unsigned char>(i)));
+        for (std::size_t i = 0; i < agents; ++i) REQUIRE(got.records[i] == sized(7 * i, static_cast<unsigned char>(i)));
       });
 }
 
@@ -247,8 +246,8 @@ TEST_CASE("messages of the wrong size are an error that names the sender") {
     std::vector<float> values(me.self() == id(0) ? 8 : 10);
     (void)comm::all_reduce(me, comm::ring{}, everyone, sum_tag, values, never);
   };
-  CHECK_THROWS_WITH_AS(virtual_network{links}.run(different_sizes),
-                       doctest::Contains("malformed message of agent 1"), run_error);
+  CHECK_THROWS_WITH_AS(virtual_network{links}.run(different_sizes), doctest::Contains("malformed message of agent 1"),
+                       run_error);
 
   for (const bool announce_too_much : {false, true}) {
     const auto bad_bundle = [&](virtual_endpoint& me) {

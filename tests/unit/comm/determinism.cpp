@@ -34,8 +34,9 @@ std::vector<std::string> stories(std::uint64_t seed, comm::in_process_options op
   for (const agent_id a : ids(agents))
     for (const agent_id b : ids(agents))
       if (a != b)
-        links.set(a, b, {draw.below(4) == 0 ? bits_per_second::infinity() : bits_per_second{8e3},
-                         seconds{0.25 * static_cast<double>(draw.below(3))}});
+        links.set(a, b,
+                  {draw.below(4) == 0 ? bits_per_second::infinity() : bits_per_second{8e3},
+                   seconds{0.25 * static_cast<double>(draw.below(3))}});
   virtual_network net{links, options};
   net.kill(id(draw.below(agents)), seconds{0.5 * static_cast<double>(draw.below(40))});
 
@@ -92,13 +93,14 @@ TEST_CASE("random runs repeat, whatever the schedule and the compute slots") {
   for (std::uint64_t seed = 0; seed < 25; ++seed) {
     const std::vector<std::string> reference = stories(seed, {.window = 2, .compute_slots = 1});
     for (const std::string& one : reference) length += one.size();
-    for (const std::size_t slots : {1, 2, 4}) REQUIRE(stories(seed, {.window = 2, .compute_slots = slots}) == reference);
+    for (const std::size_t slots : std::initializer_list<std::size_t>{1, 2, 4})
+      REQUIRE(stories(seed, {.window = 2, .compute_slots = slots}) == reference);
   }
   CHECK(length > 100'000);  // something was told
 }
 
 TEST_CASE("no more agents compute at once than there are slots, and all slots are used") {
-  for (const std::size_t slots : {1, 2, 4}) {
+  for (const std::size_t slots : std::initializer_list<std::size_t>{1, 2, 4}) {
     std::atomic<std::size_t> computing{0};
     std::atomic<std::size_t> most{0};
     virtual_network{all_linked(8), {.compute_slots = slots}}.run([&](virtual_endpoint& me) {

@@ -47,10 +47,11 @@ TEST_CASE("a malformed message is a run_error that names the sender") {
   comm::message_writer lying;
   lying.write(std::numeric_limits<std::uint64_t>::max()).write(std::uint8_t{1});
   const std::vector<std::byte> message = lying.take();
-  CHECK_THROWS_WITH_AS((void)(comm::message_reader{message, id(3)}.read_block()),
-                       "malformed message of agent 3 at byte 8: a block of 18446744073709551615 bytes is announced, 1 are "
-                       "left",
-                       run_error);
+  CHECK_THROWS_WITH_AS(
+      (void)(comm::message_reader{message, id(3)}.read_block()),
+      "malformed message of agent 3 at byte 8: a block of 18446744073709551615 bytes is announced, 1 are "
+      "left",
+      run_error);
 }
 
 TEST_CASE("fp32 is exact") {

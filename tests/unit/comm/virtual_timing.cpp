@@ -35,7 +35,7 @@ TEST_CASE("a directed link is a queue: messages follow each other, each directio
   double sent = 0;
   net.run([&](virtual_endpoint& me) {
     if (me.self() == id(0)) {
-      for (const std::size_t size : {1'000'000, 500'000, 0})
+      for (const std::size_t size : std::initializer_list<std::size_t>{1'000'000, 500'000, 0})
         CHECK(me.send(id(1), plain, sized(size), never) == comm::result::ok);
       sent = me.clock().now().value();
       back = me.receive(id(1), plain, never).result == comm::result::ok ? me.clock().now().value() : -1;
@@ -237,6 +237,7 @@ TEST_CASE("agents without a direct link cannot talk") {
     CHECK_THROWS_AS((void)me.send(id(0), plain, {}, never), contract_error);
     CHECK_THROWS_AS((void)me.receive(id(2), plain, never), contract_error);
     CHECK_THROWS_AS((void)me.peek(id(2)), contract_error);
+    CHECK_THROWS_AS((void)me.receive(id(1), plain, bytes{} / bits_per_second{}), contract_error);  // 0 / 0
     CHECK_THROWS_AS(me.clock().compute(seconds{-1}, idle), contract_error);
     CHECK_THROWS_AS(me.clock().compute(never, idle), contract_error);
     CHECK_THROWS_AS(me.clock().compute(seconds{}, [&] { me.publish({}); }), contract_error);
