@@ -95,14 +95,14 @@ TEST_CASE("a plan tells what was refused") {
 }
 
 TEST_CASE("refused is the best of the others, wherever it stands") {
-  // The slow side takes .2 s, so the helper's speed decides; helpers are listed from the slowest to the fastest.
-  auto fleet = linked({.5, 1.2, 2, 4, 8}, {.1, .1}, {.9, .9});
+  // The slow side takes .2 s, so the speed of the helper decides.
+  const auto fleet = linked({.5, 1.2, 8, 2, 4}, {.1, .1}, {.9, .9});
   const auto best = pairing::greedy<>{}.plan(fleet).pairs.at(0);
   CHECK(best.slow == agent_id{0});
-  CHECK(best.fast == agent_id{4});
+  CHECK(best.fast == agent_id{2});
   REQUIRE(best.refused.has_value());
-  CHECK(best.refused->fast == agent_id{3});
-  CHECK(best.refused->cost == fleet::overlapped{}.pair(fleet, agent_id{0}, agent_id{3}, 0));
+  CHECK(best.refused->fast == agent_id{4});
+  CHECK(best.refused->cost == fleet::overlapped{}.pair(fleet, agent_id{0}, agent_id{4}, 0));
 }
 
 TEST_CASE("nobody helps when nothing is gained") {
