@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <vector>
 
 #include "comdml/nn/batch_normalization.hpp"
 #include "comdml/nn/convolution_gemm.hpp"
@@ -33,8 +34,8 @@ void passes(const L& layer, const comdml::testing::layer_check& options = {}) {
 }  // namespace
 
 TEST_CASE("convolutions of every kernel and stride") {
-  for (const std::size_t kernel : {1, 3, 5})
-    for (const std::size_t stride : {1, 2, 3})
+  for (const std::size_t kernel : std::array<std::size_t, 3>{1, 3, 5})
+    for (const std::size_t stride : std::array<std::size_t, 3>{1, 2, 3})
       for (const bool bias : {false, true}) {
         CAPTURE(kernel);
         CAPTURE(stride);
@@ -105,7 +106,7 @@ struct scaling {
       if (wrong == fault::thread_sum && pass.exec.threads > 1) pass.output[i] *= T(1.0000001);
     }
     if (training || wrong == fault::keeps_statistics) pass.statistics[0] += static_cast<T>(pass.images);
-    if (training) pass.memory[wrong == fault::overrun ? 1 : 0] = T{2};
+    if (training) pass.memory.data()[wrong == fault::overrun ? 1 : 0] = T{2};
   }
 
   template <class T>
@@ -131,6 +132,11 @@ struct forgetful : scaling {
   }
 };
 
+/// Reads its input in backward, and says that it does not.
+struct denier : scaling {
+  static constexpr bool backward_reads_input = false;
+};
+
 }  // namespace
 
 TEST_CASE("the checker notices each fault") {
@@ -142,6 +148,10 @@ TEST_CASE("the checker notices each fault") {
     CHECK_FALSE(check_layer(scaling{wrong}));
   }
   CHECK_FALSE(check_layer(forgetful{{fault::reads_memory}}));
+}
+
+TEST_CASE("the checker notices a layer that reads an activation after saying that it does not") {
+  CHECK_FALSE(check_layer(denier{}));
 }
 
 TEST_CASE("a check that compares nothing is no success") {

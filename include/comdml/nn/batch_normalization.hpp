@@ -17,6 +17,8 @@ namespace comdml::nn {
 /// inference takes the running ones. Training requires at least two values per channel.
 /// Tensors: weight, bias; statistics running_mean, running_var; each of C values. Memory: mean, 1 / deviation.
 struct batch_normalization {
+  static constexpr bool backward_reads_output = false;
+
   double momentum = 0.1;
   double epsilon = 1e-5;
 

@@ -20,6 +20,8 @@ namespace comdml::nn {
 /// that a kernel row is one contiguous copy. Images are unfolded and multiplied in groups whose size depends on
 /// the shape alone.
 struct convolution_gemm {
+  static constexpr bool backward_reads_output = false;
+
   std::size_t channels = 1;
   std::size_t kernel = 3;
   std::size_t stride = 1;

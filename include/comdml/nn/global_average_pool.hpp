@@ -12,6 +12,9 @@ namespace comdml::nn {
 
 /// H x W x C becomes 1 x 1 x C; no tensors.
 struct global_average_pool {
+  static constexpr bool backward_reads_input = false;
+  static constexpr bool backward_reads_output = false;
+
   [[nodiscard]] image_shape output_shape(image_shape in) const { return {1, 1, in.channels}; }
   void describe(image_shape, description&) const {}
   [[nodiscard]] std::size_t memory_size(image_shape, std::size_t) const { return 0; }

@@ -121,6 +121,20 @@ template <class L>
   return count_values(layer, in).statistics;
 }
 
+/// What a layer's backward pass reads of its forward pass. A layer that does not need its input or its output says so
+/// by `static constexpr bool backward_reads_input = false` (or `..._output`): those who hold the activation need not keep it
+/// longer than the forward pass, and give an empty span instead.
+template <class L>
+inline constexpr bool reads_input = [] {
+  if constexpr (requires { L::backward_reads_input; }) return bool{L::backward_reads_input};
+  return true;
+}();
+template <class L>
+inline constexpr bool reads_output = [] {
+  if constexpr (requires { L::backward_reads_output; }) return bool{L::backward_reads_output};
+  return true;
+}();
+
 /// One tensor of a network: where its values lie. `offset` counts from the start of the whole model's parameters or
 /// statistics, whichever `kind` says.
 struct tensor_info {
@@ -160,6 +174,7 @@ struct forward_pass {
 };
 
 /// What a layer is given to compute its gradients: the forward pass's own values, and the gradient of what comes after.
+/// `input` and `output` may be empty if the layer says that it does not read them.
 /// `parameter_gradient` has the size of `parameters`; `input_gradient` has that of `input`, or is empty: not wanted.
 template <class T>
 struct backward_pass {

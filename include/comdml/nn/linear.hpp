@@ -14,6 +14,8 @@ namespace comdml::nn {
 /// Takes any shape as one flat vector, in NHWC order (where height = width = 1, the same as PyTorch's order), and puts
 /// out 1 x 1 x outputs. Tensors: weight (outputs x inputs), bias (outputs).
 struct linear {
+  static constexpr bool backward_reads_output = false;
+
   std::size_t outputs = 1;
 
   [[nodiscard]] image_shape output_shape(image_shape) const {

@@ -89,6 +89,11 @@ class network {
 
   /// Memory for one computation at a time; grows to what the largest asks for.
   class workspace {
+   public:
+    /// Bytes held from the system.
+    [[nodiscard]] std::size_t capacity() const noexcept { return memory_arena_.capacity(); }
+
+   private:
     friend network;
     arena memory_arena_;
     std::span<const T> input_;

@@ -11,6 +11,8 @@ namespace comdml::nn {
 
 /// Any shape, unchanged; no tensors. A value that is not a number stays one, so that a diverged model shows.
 struct relu {
+  static constexpr bool backward_reads_input = false;
+
   [[nodiscard]] image_shape output_shape(image_shape in) const { return in; }
   void describe(image_shape, description&) const {}
   [[nodiscard]] std::size_t memory_size(image_shape, std::size_t) const { return 0; }

@@ -17,6 +17,9 @@ namespace comdml::nn {
 template <Layer Element>
 class repeat : public detail::chain<repeat<Element>> {
  public:
+  static constexpr bool backward_reads_input = reads_input<Element>;
+  static constexpr bool backward_reads_output = reads_output<Element>;
+
   /// Requires at least one layer.
   explicit repeat(std::vector<Element> layers) : layers_{std::move(layers)} {
     COMDML_REQUIRE(!layers_.empty(), "a repeat of no layers");

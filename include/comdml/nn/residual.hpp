@@ -21,10 +21,14 @@
 namespace comdml::nn {
 
 /// Any main path, with a shortcut that arrives at the same shape. Tensors: the main path's, then the shortcut's.
-/// Memory: the three layers' own, the main path's output, the shortcut's unless it is the identity, and their sum.
+/// Memory: the three layers' own, and of the main path's output, the shortcut's and their sum what backward reads.
+/// A shortcut that is the identity for an input has no tensors for it, and is not called.
 template <Layer Main, Shortcut Side, Layer Activation>
 class residual {
  public:
+  static constexpr bool backward_reads_input = reads_input<Main> || reads_input<Side>;
+  static constexpr bool backward_reads_output = reads_output<Activation>;
+
   residual(Main main, Side side, Activation activation)
       : main_{std::move(main)}, side_{std::move(side)}, activation_{std::move(activation)} {}
 
@@ -43,7 +47,7 @@ class residual {
   [[nodiscard]] std::size_t memory_size(image_shape in, std::size_t images) const {
     const image_shape sum = main_.output_shape(in);
     return main_.memory_size(in, images) + side_.memory_size(in, images) + activation_.memory_size(sum, images) +
-           (side_.is_identity(in) ? 2 : 3) * sum.size() * images;
+           kept_outputs(in) * sum.size() * images;
   }
 
   [[nodiscard]] double multiply_adds(image_shape in) const {
@@ -53,10 +57,8 @@ class residual {
   template <class T>
   void forward(const forward_pass<T>& pass) const {
     const arena::scope release{pass.scratch};
-    const bool training = pass.mode == mode::train;
     const std::size_t size = main_.output_shape(pass.in).size() * pass.images;
-    const layout<T> at{*this, pass.in, pass.images, training,
-                       training ? pass.memory : pass.scratch.template take<T>(3 * size)};
+    const layout<T> at{*this, pass.in, pass.images, pass.memory, pass.scratch.template take<T>(3 * size)};
     forward_pass<T> rest = pass;
     const auto run = [&](const auto& layer, image_shape in, std::span<const T> input, std::span<T> output,
                          std::span<T> memory) {
@@ -79,10 +81,11 @@ class residual {
   template <class T>
   void backward(const backward_pass<T>& pass) const {
     const arena::scope release{pass.scratch};
-    const layout<const T> at{*this, pass.in, pass.images, true, pass.memory};
+    const layout<const T> at{*this, pass.in, pass.images, pass.memory, {}};
     const bool wanted = !pass.input_gradient.empty();
-    const std::span<T> sum_gradient = pass.scratch.template take<T>(at.sum.size());
-    const std::span<T> side_gradient = pass.scratch.template take<T>(wanted && !at.identity ? pass.input.size() : 0);
+    const std::span<T> sum_gradient =
+        pass.scratch.template take<T>(at.inner.size() * pass.images);
+    const std::span<T> side_gradient = pass.scratch.template take<T>(wanted && !at.identity ? pass.in.size() * pass.images : 0);
     const std::size_t side_begin = parameter_count(main_, pass.in);
     const std::size_t activation_begin = side_begin + parameter_count(side_, pass.in);
 
@@ -102,20 +105,31 @@ class residual {
   }
 
  private:
-  /// Where the parts of a block's memory lie. Inference has only the three outputs, in scratch memory.
+  /// Of the three outputs inside the block, those that are read in a backward pass.
+  [[nodiscard]] std::size_t kept_outputs(image_shape in) const {
+    return std::size_t{reads_output<Main>} + std::size_t{reads_output<Side> && !side_.is_identity(in)} +
+           std::size_t{reads_input<Activation>};
+  }
+
+  /// Where a block's values lie: in memory what is read in a backward pass, in scratch what is not. Inference has no
+  /// memory and puts all outputs into scratch; the backward pass has no scratch, and for it those outputs are empty.
   template <class T>
   struct layout {
-    layout(const residual& block, image_shape in, std::size_t images, bool training, std::span<T> memory)
+    layout(const residual& block, image_shape in, std::size_t images, std::span<T> memory, std::span<T> scratch)
         : inner{block.main_.output_shape(in)}, identity{block.side_.is_identity(in)} {
-      const std::size_t size = inner.size() * images;
+      const bool training = !memory.empty();
       if (training) {
         main_memory = detail::cut(memory, block.main_.memory_size(in, images));
         side_memory = detail::cut(memory, block.side_.memory_size(in, images));
         activation_memory = detail::cut(memory, block.activation_.memory_size(inner, images));
       }
-      main = detail::cut(memory, size);
-      side = detail::cut(memory, identity ? 0 : size);
-      sum = detail::cut(memory, size);
+      const auto place = [&](bool kept) {
+        if (training && kept) return detail::cut(memory, inner.size() * images);
+        return scratch.empty() ? scratch : detail::cut(scratch, inner.size() * images);
+      };
+      main = place(reads_output<Main>);
+      if (!identity) side = place(reads_output<Side>);
+      sum = place(reads_input<Activation>);
     }
 
     image_shape inner;

@@ -19,6 +19,10 @@ template <Layer... Children>
 class sequential : public detail::chain<sequential<Children...>> {
  public:
   static_assert(sizeof...(Children) > 0);
+  static constexpr bool backward_reads_input = reads_input<std::tuple_element_t<0, std::tuple<Children...>>>;
+  static constexpr bool backward_reads_output =
+      reads_output<std::tuple_element_t<sizeof...(Children) - 1, std::tuple<Children...>>>;
+
   using names = std::array<std::string, sizeof...(Children)>;
 
   explicit sequential(Children... children) : sequential{numbered(), std::move(children)...} {}

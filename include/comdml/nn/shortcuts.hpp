@@ -27,6 +27,9 @@ struct identity_padded {
   template <class Convolution, class Normalization>
   using layer = identity_padded;
 
+  static constexpr bool backward_reads_input = false;
+  static constexpr bool backward_reads_output = false;
+
   std::size_t channels = 1;
   std::size_t stride = 1;
 

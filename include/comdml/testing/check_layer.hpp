@@ -198,9 +198,13 @@ class layer_checker {
     arena scratch = spoiled<T>(junk);
     layer_.forward(nn::forward_pass<T>{in, images, values.input, output.span(), values.parameters, statistics.span(),
                                        memory.span(), scratch, nn::mode::train, {threads}});
-    layer_.backward(nn::backward_pass<T>{in, images, values.input, output.span(), values.output_weights, values.parameters,
+    const auto results = output.copy();
+    std::vector<T> input = values.input;
+    if (!nn::reads_input<L>) std::fill(input.begin(), input.end(), junk);
+    if (!nn::reads_output<L>) std::fill(output.span().begin(), output.span().end(), junk);
+    layer_.backward(nn::backward_pass<T>{in, images, input, output.span(), values.output_weights, values.parameters,
                                          memory.span(), input_gradient.span(), parameter_gradient.span(), scratch, {threads}});
-    return {output.copy(), statistics.copy(), input_gradient.copy(), parameter_gradient.copy(),
+    return {results, statistics.copy(), input_gradient.copy(), parameter_gradient.copy(),
             output.intact() && memory.intact() && input_gradient.intact() && parameter_gradient.intact() &&
                 statistics.intact()};
   }

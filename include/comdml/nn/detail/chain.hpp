@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <functional>
 #include <span>
 #include <vector>
 
@@ -22,7 +23,7 @@ template <class T>
 }
 
 /// Base of layers made of layers. `Derived` gives `size()` > 0, `name(i)`, and `visit(i, f)`, which calls f with
-/// layer i. Memory: for each layer its own, then (but for the last) its output.
+/// layer i. Memory: for each layer its own, then (but for the last) its output if a backward pass reads it.
 template <class Derived>
 class chain {
  public:
@@ -41,7 +42,7 @@ class chain {
   [[nodiscard]] std::size_t memory_size(image_shape in, std::size_t images) const {
     std::size_t sum = 0;
     walk(in, [&](std::size_t i, const auto& layer, image_shape from, image_shape to) {
-      sum += layer.memory_size(from, images) + (is_last(i) ? 0 : to.size() * images);
+      sum += layer.memory_size(from, images) + (is_kept(i) ? to.size() * images : 0);
     });
     return sum;
   }
@@ -56,10 +57,11 @@ class chain {
   void forward(const forward_pass<T>& pass) const {
     const arena::scope release{pass.scratch};
     const bool training = pass.mode == mode::train;
-    // Inference remembers nothing: two buffers take turns.
+    // For what need not be remembered, two buffers take turns.
+    const auto remembered = [&](std::size_t i) { return training && is_kept(i); };
     std::span<T> buffers[2];
-    if (!training)
-      for (auto& buffer : buffers) buffer = pass.scratch.template take<T>(largest_inner(pass.in) * pass.images);
+    for (auto& buffer : buffers)
+      buffer = pass.scratch.template take<T>(largest_inner(pass.in, std::not_fn(remembered)) * pass.images);
 
     forward_pass<T> rest = pass;
     walk(pass.in, [&](std::size_t i, const auto& layer, image_shape from, image_shape to) {
@@ -71,7 +73,7 @@ class chain {
       step.memory = training ? cut(rest.memory, layer.memory_size(from, pass.images)) : std::span<T>{};
       if (!is_last(i)) {
         const std::size_t size = to.size() * pass.images;
-        step.output = training ? cut(rest.memory, size) : buffers[i % 2].first(size);
+        step.output = remembered(i) ? cut(rest.memory, size) : buffers[i % 2].first(size);
       }
       layer.forward(step);
       rest.input = step.output;
@@ -82,7 +84,8 @@ class chain {
   void backward(const backward_pass<T>& pass) const {
     const arena::scope release{pass.scratch};
     std::span<T> buffers[2];
-    for (auto& buffer : buffers) buffer = pass.scratch.template take<T>(largest_inner(pass.in) * pass.images);
+    for (auto& buffer : buffers)
+      buffer = pass.scratch.template take<T>(largest_inner(pass.in, [](std::size_t) { return true; }) * pass.images);
 
     // Where each layer's values lie is found front to back, the gradients are computed back to front.
     std::vector<backward_pass<T>> steps;
@@ -96,7 +99,7 @@ class chain {
       step.parameter_gradient = cut(rest.parameter_gradient, parameters);
       step.memory = cut(rest.memory, layer.memory_size(from, pass.images));
       if (i > 0) step.input_gradient = buffers[i % 2].first(from.size() * pass.images);
-      if (!is_last(i)) step.output = cut(rest.memory, to.size() * pass.images);
+      if (!is_last(i)) step.output = is_kept(i) ? cut(rest.memory, to.size() * pass.images) : std::span<T>{};
       rest.input = step.output;
       steps.push_back(step);
     });
@@ -113,6 +116,15 @@ class chain {
   [[nodiscard]] const Derived& self() const noexcept { return static_cast<const Derived&>(*this); }
   [[nodiscard]] bool is_last(std::size_t i) const noexcept { return i + 1 == self().size(); }
 
+  /// Whether the activation after layer i, between two layers, is read in a backward pass.
+  [[nodiscard]] bool is_kept(std::size_t i) const {
+    if (is_last(i)) return false;
+    bool read = false;
+    self().visit(i, [&]<class L>(const L&) { read = reads_output<L>; });
+    self().visit(i + 1, [&]<class L>(const L&) { read = read || reads_input<L>; });
+    return read;
+  }
+
   /// Calls f(i, layer, input shape, output shape) for each layer from front to back.
   template <class Function>
   void walk(image_shape in, Function&& f) const {
@@ -125,11 +137,12 @@ class chain {
     }
   }
 
-  /// Size of the largest activation that lies between two layers.
-  [[nodiscard]] std::size_t largest_inner(image_shape in) const {
+  /// Size of the largest activation that lies between two layers i and i + 1, of those for which counts(i).
+  template <class Predicate>
+  [[nodiscard]] std::size_t largest_inner(image_shape in, Predicate&& counts) const {
     std::size_t largest = 0;
     walk(in, [&](std::size_t i, const auto&, image_shape, image_shape to) {
-      if (!is_last(i)) largest = std::max(largest, to.size());
+      if (!is_last(i) && counts(i)) largest = std::max(largest, to.size());
     });
     return largest;
   }
