@@ -82,6 +82,9 @@ concept Scalar = std::same_as<T, float> || std::same_as<T, double>;
 /// | `l.backward(pass)`           | overwrites (never adds to) pass.parameter_gradient, and pass.input_gradient     |
 /// |                              | unless that is empty                                                            |
 ///
+/// A layer may also say `static constexpr bool backward_reads_input = false`, or `backward_reads_output`: that activation
+/// is then not kept for its backward pass, which gets an empty span in its place.
+///
 /// Results do not depend on the number of threads. `testing::check_layer` checks all of it by central differences.
 template <class L>
 concept Layer = std::copy_constructible<L> &&

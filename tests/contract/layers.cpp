@@ -39,7 +39,8 @@ TEST_CASE("convolutions of every kernel and stride") {
       for (const bool bias : {false, true}) {
         CAPTURE(kernel);
         CAPTURE(stride);
-        passes(nn::convolution_gemm{.channels = 3, .kernel = kernel, .stride = stride, .bias = bias}, {.random_shapes = 3});
+        passes(nn::convolution_gemm{.channels = 3, .kernel = kernel, .stride = stride, .bias = bias},
+               {.random_shapes = 3});
       }
 }
 
@@ -81,7 +82,17 @@ TEST_CASE("residual blocks, with and without a change of shape") {
 namespace {
 
 /// What a broken layer of the tests does wrong.
-enum class fault { none, adds, forgets, wrong_factor, thread_sum, overrun, couples_images, keeps_statistics, reads_memory };
+enum class fault {
+  none,
+  adds,
+  forgets,
+  wrong_factor,
+  thread_sum,
+  overrun,
+  couples_images,
+  keeps_statistics,
+  reads_memory
+};
 
 /// y = w x per channel, with a statistic, and one fault.
 struct scaling {

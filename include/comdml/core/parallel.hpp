@@ -78,7 +78,8 @@ inline constexpr std::size_t reduction_blocks = 16;
 template <class Function>
 std::size_t parallel_blocks(execution exec, std::size_t count, Function&& f) {
   const std::size_t blocks = count < reduction_blocks ? count : reduction_blocks;
-  parallel_for(exec, blocks, [&](std::size_t block) { f(block, count * block / blocks, count * (block + 1) / blocks); });
+  parallel_for(exec, blocks,
+               [&](std::size_t block) { f(block, count * block / blocks, count * (block + 1) / blocks); });
   return blocks;
 }
 

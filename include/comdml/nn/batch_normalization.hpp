@@ -69,16 +69,17 @@ struct batch_normalization {
     const std::span<const T> mean = pass.memory.first(channels), inverse = pass.memory.subspan(channels, channels);
 
     const std::span<double> partial = pass.scratch.template take<double>(reduction_blocks * 2 * channels);
-    const std::size_t blocks = parallel_blocks(pass.exec, rows, [&](std::size_t block, std::size_t begin, std::size_t end) {
-      const std::span<double> sum = partial.subspan(block * 2 * channels, 2 * channels);
-      for (double& value : sum) value = 0;
-      for (std::size_t row = begin; row < end; ++row)
-        for (std::size_t c = 0, i = row * channels; c < channels; ++c, ++i) {
-          const double gradient = static_cast<double>(pass.output_gradient[i]);
-          sum[c] += gradient * static_cast<double>((pass.input[i] - mean[c]) * inverse[c]);
-          sum[channels + c] += gradient;
-        }
-    });
+    const std::size_t blocks =
+        parallel_blocks(pass.exec, rows, [&](std::size_t block, std::size_t begin, std::size_t end) {
+          const std::span<double> sum = partial.subspan(block * 2 * channels, 2 * channels);
+          for (double& value : sum) value = 0;
+          for (std::size_t row = begin; row < end; ++row)
+            for (std::size_t c = 0, i = row * channels; c < channels; ++c, ++i) {
+              const double gradient = static_cast<double>(pass.output_gradient[i]);
+              sum[c] += gradient * static_cast<double>((pass.input[i] - mean[c]) * inverse[c]);
+              sum[channels + c] += gradient;
+            }
+        });
     for (std::size_t c = 0; c < 2 * channels; ++c) {
       double total = 0;
       for (std::size_t block = 0; block < blocks; ++block) total += partial[block * 2 * channels + c];
@@ -98,7 +99,8 @@ struct batch_normalization {
     parallel_blocks(pass.exec, rows, [&](std::size_t, std::size_t begin, std::size_t end) {
       for (std::size_t row = begin; row < end; ++row)
         for (std::size_t c = 0, i = row * channels; c < channels; ++c, ++i)
-          pass.input_gradient[i] = scale[c] * (pass.output_gradient[i] - middle[c] - (pass.input[i] - mean[c]) * slope[c]);
+          pass.input_gradient[i] =
+              scale[c] * (pass.output_gradient[i] - middle[c] - (pass.input[i] - mean[c]) * slope[c]);
     });
   }
 
@@ -116,19 +118,20 @@ struct batch_normalization {
     COMDML_REQUIRE(rows > 1, "batch normalization of ", pass.images, " image of ", pass.in, " in training");
     const std::size_t channels = pass.in.channels;
     const std::span<double> partial = pass.scratch.template take<double>(reduction_blocks * 2 * channels);
-    const std::size_t blocks = parallel_blocks(pass.exec, rows, [&](std::size_t block, std::size_t begin, std::size_t end) {
-      const std::span<double> mean = partial.subspan(block * 2 * channels, channels);
-      const std::span<double> squares = partial.subspan((block * 2 + 1) * channels, channels);
-      for (std::size_t c = 0; c < channels; ++c) mean[c] = squares[c] = 0;
-      for (std::size_t row = begin; row < end; ++row)
-        for (std::size_t c = 0; c < channels; ++c) mean[c] += static_cast<double>(pass.input[row * channels + c]);
-      for (double& value : mean) value /= static_cast<double>(end - begin);
-      for (std::size_t row = begin; row < end; ++row)
-        for (std::size_t c = 0; c < channels; ++c) {
-          const double difference = static_cast<double>(pass.input[row * channels + c]) - mean[c];
-          squares[c] += difference * difference;
-        }
-    });
+    const std::size_t blocks =
+        parallel_blocks(pass.exec, rows, [&](std::size_t block, std::size_t begin, std::size_t end) {
+          const std::span<double> mean = partial.subspan(block * 2 * channels, channels);
+          const std::span<double> squares = partial.subspan((block * 2 + 1) * channels, channels);
+          for (std::size_t c = 0; c < channels; ++c) mean[c] = squares[c] = 0;
+          for (std::size_t row = begin; row < end; ++row)
+            for (std::size_t c = 0; c < channels; ++c) mean[c] += static_cast<double>(pass.input[row * channels + c]);
+          for (double& value : mean) value /= static_cast<double>(end - begin);
+          for (std::size_t row = begin; row < end; ++row)
+            for (std::size_t c = 0; c < channels; ++c) {
+              const double difference = static_cast<double>(pass.input[row * channels + c]) - mean[c];
+              squares[c] += difference * difference;
+            }
+        });
     for (std::size_t c = 0; c < channels; ++c) {
       double count = 0, mean = 0, squares = 0;
       for (std::size_t block = 0; block < blocks; ++block) {

@@ -28,8 +28,8 @@ struct convolution_gemm {
   bool bias = false;
 
   [[nodiscard]] image_shape output_shape(image_shape in) const {
-    COMDML_REQUIRE(channels > 0 && kernel % 2 == 1 && stride > 0, "channels ", channels, ", kernel ", kernel, ", stride ",
-                   stride);
+    COMDML_REQUIRE(channels > 0 && kernel % 2 == 1 && stride > 0, "channels ", channels, ", kernel ", kernel,
+                   ", stride ", stride);
     COMDML_REQUIRE(in.size() > 0, "input ", in);
     return {(in.height - 1) / stride + 1, (in.width - 1) / stride + 1, channels};
   }
@@ -89,8 +89,8 @@ struct convolution_gemm {
             for (std::size_t o = 0; o < channels; ++o) sums[weight_count + o] += gradient[row * channels + o];
         if (pass.input_gradient.empty()) continue;
         T* target = n.plain ? &pass.input_gradient[group * n.group * n.in.size()] : work.data();
-        gemm<T>(transpose::no, transpose::no, rows, n.patch, channels, 1, gradient, channels, weights.data(), n.patch, 0,
-                target, n.patch);
+        gemm<T>(transpose::no, transpose::no, rows, n.patch, channels, 1, gradient, channels, weights.data(), n.patch,
+                0, target, n.patch);
         if (!n.plain) fold<T>(work, n, group, pass.input_gradient);
       }
     });

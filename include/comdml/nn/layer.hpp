@@ -45,9 +45,12 @@ struct initializer {
 
   [[nodiscard]] double draw(random_stream& rng) const {
     switch (kind) {
-      case law::normal: return scale * rng.normal();
-      case law::uniform: return rng.uniform(-scale, scale);
-      case law::constant: break;
+      case law::normal:
+        return scale * rng.normal();
+      case law::uniform:
+        return rng.uniform(-scale, scale);
+      case law::constant:
+        break;
     }
     return scale;
   }
@@ -122,8 +125,8 @@ template <class L>
 }
 
 /// What a layer's backward pass reads of its forward pass. A layer that does not need its input or its output says so
-/// by `static constexpr bool backward_reads_input = false` (or `..._output`): those who hold the activation need not keep it
-/// longer than the forward pass, and give an empty span instead.
+/// by `static constexpr bool backward_reads_input = false` (or `..._output`): those who hold the activation need not
+/// keep it longer than the forward pass, and give an empty span instead.
 template <class L>
 inline constexpr bool reads_input = [] {
   if constexpr (requires { L::backward_reads_input; }) return bool{L::backward_reads_input};

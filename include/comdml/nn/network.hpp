@@ -124,7 +124,8 @@ class network {
       for (auto& tensor : list.tensors) {
         const std::size_t size = tensor.size();
         std::size_t& offset = tensor.kind == tensor_kind::parameter ? end.parameters : end.statistics;
-        tensors_.push_back({std::move(tensor.name), std::move(tensor.shape), tensor.kind, unit, offset, size, tensor.initial});
+        tensors_.push_back(
+            {std::move(tensor.name), std::move(tensor.shape), tensor.kind, unit, offset, size, tensor.initial});
         offset += size;
       }
       shapes_.push_back(only.output_shape(shapes_.back()));
@@ -191,7 +192,8 @@ class network {
     work.trained_ = false;  // until it is done, should a layer throw
     work.output_ = memory.template take<T>(shapes_[run.end].size() * images);
     work.memory_ = how == mode::train ? memory.template take<T>(units.memory_size(in, images)) : std::span<T>{};
-    units.template forward<T>({in, images, input, work.output_, parameters, statistics, work.memory_, memory, how, exec});
+    units.template forward<T>(
+        {in, images, input, work.output_, parameters, statistics, work.memory_, memory, how, exec});
     work.trained_ = how == mode::train;
     return work.output_;
   }
@@ -200,8 +202,9 @@ class network {
   void backward(index_range run, std::span<const T> parameters, std::span<const T> output_gradient,
                 std::span<T> parameter_gradient, std::span<T> input_gradient, workspace& work, execution exec) const {
     require_sizes(run, parameters.size(), work.input_.size(), work.images_);
-    COMDML_REQUIRE(work.trained_ && work.run_ == run, "the last forward on this workspace was not one in mode::train of units ",
-                   run.begin, " to ", run.end);
+    COMDML_REQUIRE(work.trained_ && work.run_ == run,
+                   "the last forward on this workspace was not one in mode::train of units ", run.begin, " to ",
+                   run.end);
     COMDML_REQUIRE(output_gradient.size() == work.output_.size(), output_gradient.size(), " gradients for ",
                    work.output_.size(), " outputs");
     COMDML_REQUIRE(parameter_gradient.size() == parameters.size(), parameter_gradient.size(), " gradients for ",
@@ -209,8 +212,9 @@ class network {
     COMDML_REQUIRE(input_gradient.empty() || input_gradient.size() == work.input_.size(), input_gradient.size(),
                    " gradients for ", work.input_.size(), " inputs");
     const blas_single_thread guard;
-    row(run).template backward<T>({shapes_[run.begin], work.images_, work.input_, work.output_, output_gradient, parameters,
-                                   work.memory_, input_gradient, parameter_gradient, work.memory_arena_, exec});
+    row(run).template backward<T>({shapes_[run.begin], work.images_, work.input_, work.output_, output_gradient,
+                                   parameters, work.memory_, input_gradient, parameter_gradient, work.memory_arena_,
+                                   exec});
   }
 
  private:
@@ -222,10 +226,12 @@ class network {
     COMDML_REQUIRE(run.begin <= run.end && run.end <= units(), "units ", run.begin, " to ", run.end, " of ", units());
   }
 
-  void require_sizes(index_range run, std::size_t parameter_values, std::size_t input_values, std::size_t images) const {
+  void require_sizes(index_range run, std::size_t parameter_values, std::size_t input_values,
+                     std::size_t images) const {
     require_run(run);
     COMDML_REQUIRE(run.begin < run.end && images > 0, "units ", run.begin, " to ", run.end, ", ", images, " images");
-    COMDML_REQUIRE(parameter_values == parameters(run).size(), parameter_values, " parameters for ", parameters(run).size());
+    COMDML_REQUIRE(parameter_values == parameters(run).size(), parameter_values, " parameters for ",
+                   parameters(run).size());
     COMDML_REQUIRE(input_values == images * shapes_[run.begin].size(), input_values, " inputs for ", images, " x ",
                    shapes_[run.begin]);
   }

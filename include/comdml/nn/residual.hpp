@@ -83,24 +83,25 @@ class residual {
     const arena::scope release{pass.scratch};
     const layout<const T> at{*this, pass.in, pass.images, pass.memory, {}};
     const bool wanted = !pass.input_gradient.empty();
-    const std::span<T> sum_gradient =
-        pass.scratch.template take<T>(at.inner.size() * pass.images);
-    const std::span<T> side_gradient = pass.scratch.template take<T>(wanted && !at.identity ? pass.in.size() * pass.images : 0);
+    const std::span<T> sum_gradient = pass.scratch.template take<T>(at.inner.size() * pass.images);
+    const std::span<T> side_gradient =
+        pass.scratch.template take<T>(wanted && !at.identity ? pass.in.size() * pass.images : 0);
     const std::size_t side_begin = parameter_count(main_, pass.in);
     const std::size_t activation_begin = side_begin + parameter_count(side_, pass.in);
 
     const auto run = [&](const auto& layer, image_shape in, index_range values, std::span<const T> input,
                          std::span<const T> output, std::span<const T> memory, std::span<const T> output_gradient,
                          std::span<T> input_gradient) {
-      layer.backward(backward_pass<T>{in, pass.images, input, output, output_gradient,
-                                      pass.parameters.subspan(values.begin, values.size()), memory, input_gradient,
-                                      pass.parameter_gradient.subspan(values.begin, values.size()), pass.scratch, pass.exec});
+      layer.backward(backward_pass<T>{
+          in, pass.images, input, output, output_gradient, pass.parameters.subspan(values.begin, values.size()), memory,
+          input_gradient, pass.parameter_gradient.subspan(values.begin, values.size()), pass.scratch, pass.exec});
     };
     run(activation_, at.inner, {activation_begin, pass.parameters.size()}, at.sum, pass.output, at.activation_memory,
         pass.output_gradient, sum_gradient);
     run(main_, pass.in, {0, side_begin}, pass.input, at.main, at.main_memory, sum_gradient, pass.input_gradient);
     if (!at.identity)
-      run(side_, pass.in, {side_begin, activation_begin}, pass.input, at.side, at.side_memory, sum_gradient, side_gradient);
+      run(side_, pass.in, {side_begin, activation_begin}, pass.input, at.side, at.side_memory, sum_gradient,
+          side_gradient);
     if (wanted) add<T>(pass.input_gradient, at.identity ? sum_gradient : side_gradient, pass.input_gradient, pass.exec);
   }
 
@@ -159,44 +160,40 @@ class residual {
 /// A convolution is made from {.channels, .kernel, .stride}, a normalization and an activation from {}.
 template <class Convolution = convolution_gemm, class Normalization = batch_normalization, class Activation = relu,
           class ShortcutPolicy = identity_padded>
-struct basic_block
-    : residual<sequential<Convolution, Normalization, Activation, Convolution, Normalization>,
-               typename ShortcutPolicy::template layer<Convolution, Normalization>, Activation> {
+struct basic_block : residual<sequential<Convolution, Normalization, Activation, Convolution, Normalization>,
+                              typename ShortcutPolicy::template layer<Convolution, Normalization>, Activation> {
   explicit basic_block(std::size_t channels, std::size_t stride = 1)
-      : basic_block::residual{
-            {{"conv1", "bn1", "relu", "conv2", "bn2"},
-             Convolution{.channels = channels, .kernel = 3, .stride = stride},
-             Normalization{},
-             Activation{},
-             Convolution{.channels = channels, .kernel = 3, .stride = 1},
-             Normalization{}},
-            {channels, stride},
-            Activation{}} {}
+      : basic_block::residual{{{"conv1", "bn1", "relu", "conv2", "bn2"},
+                               Convolution{.channels = channels, .kernel = 3, .stride = stride},
+                               Normalization{},
+                               Activation{},
+                               Convolution{.channels = channels, .kernel = 3, .stride = 1},
+                               Normalization{}},
+                              {channels, stride},
+                              Activation{}} {}
 };
 
 /// 1x1 to `planes` channels, 3x3 with the stride, 1x1 to planes x expansion. Tensors: conv1, bn1, conv2, bn2, conv3,
 /// bn3, and the shortcut's.
 template <class Convolution = convolution_gemm, class Normalization = batch_normalization, class Activation = relu,
           class ShortcutPolicy = projection>
-struct bottleneck_block
-    : residual<sequential<Convolution, Normalization, Activation, Convolution, Normalization, Activation, Convolution,
-                          Normalization>,
-               typename ShortcutPolicy::template layer<Convolution, Normalization>, Activation> {
+struct bottleneck_block : residual<sequential<Convolution, Normalization, Activation, Convolution, Normalization,
+                                              Activation, Convolution, Normalization>,
+                                   typename ShortcutPolicy::template layer<Convolution, Normalization>, Activation> {
   static constexpr std::size_t expansion = 4;
 
   explicit bottleneck_block(std::size_t planes, std::size_t stride = 1)
-      : bottleneck_block::residual{
-            {{"conv1", "bn1", "relu1", "conv2", "bn2", "relu2", "conv3", "bn3"},
-             Convolution{.channels = planes, .kernel = 1, .stride = 1},
-             Normalization{},
-             Activation{},
-             Convolution{.channels = planes, .kernel = 3, .stride = stride},
-             Normalization{},
-             Activation{},
-             Convolution{.channels = planes * expansion, .kernel = 1, .stride = 1},
-             Normalization{}},
-            {planes * expansion, stride},
-            Activation{}} {}
+      : bottleneck_block::residual{{{"conv1", "bn1", "relu1", "conv2", "bn2", "relu2", "conv3", "bn3"},
+                                    Convolution{.channels = planes, .kernel = 1, .stride = 1},
+                                    Normalization{},
+                                    Activation{},
+                                    Convolution{.channels = planes, .kernel = 3, .stride = stride},
+                                    Normalization{},
+                                    Activation{},
+                                    Convolution{.channels = planes * expansion, .kernel = 1, .stride = 1},
+                                    Normalization{}},
+                                   {planes * expansion, stride},
+                                   Activation{}} {}
 };
 
 static_assert(Layer<basic_block<>>);

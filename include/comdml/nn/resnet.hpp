@@ -31,10 +31,11 @@ using resnet_head = sequential<global_average_pool, linear>;
 /// The type of a network does not depend on its depth, so that a program that offers them all compiles one.
 template <class ShortcutPolicy = identity_padded, class Convolution = convolution_gemm,
           class Normalization = batch_normalization, class Activation = relu>
-using resnet_body = sequential<resnet_stem<Convolution, Normalization, Activation>,
-                               repeat<basic_block<Convolution, Normalization, Activation, ShortcutPolicy>>,
-                               repeat<basic_block<Convolution, Normalization, Activation, ShortcutPolicy>>,
-                               repeat<basic_block<Convolution, Normalization, Activation, ShortcutPolicy>>, resnet_head>;
+using resnet_body =
+    sequential<resnet_stem<Convolution, Normalization, Activation>,
+               repeat<basic_block<Convolution, Normalization, Activation, ShortcutPolicy>>,
+               repeat<basic_block<Convolution, Normalization, Activation, ShortcutPolicy>>,
+               repeat<basic_block<Convolution, Normalization, Activation, ShortcutPolicy>>, resnet_head>;
 
 template <class ShortcutPolicy = projection, class Convolution = convolution_gemm,
           class Normalization = batch_normalization, class Activation = relu>
@@ -80,8 +81,10 @@ template <class ShortcutPolicy = identity_padded, class Convolution = convolutio
   const std::size_t blocks = (depth - 2) / 6;
   return network<body, T>{body{{"", "layer1", "layer2", "layer3", ""},
                                detail::make_stem<Convolution, Normalization, Activation>(),
-                               detail::make_stage<block>(blocks, 16, 1), detail::make_stage<block>(blocks, 32, 2),
-                               detail::make_stage<block>(blocks, 64, 2), detail::make_head(classes)},
+                               detail::make_stage<block>(blocks, 16, 1),
+                               detail::make_stage<block>(blocks, 32, 2),
+                               detail::make_stage<block>(blocks, 64, 2),
+                               detail::make_head(classes)},
                           input};
 }
 
@@ -95,13 +98,16 @@ template <class ShortcutPolicy = projection, class Convolution = convolution_gem
   using block = bottleneck_block<Convolution, Normalization, Activation, ShortcutPolicy>;
   using body = bottleneck_resnet_body<ShortcutPolicy, Convolution, Normalization, Activation>;
   const std::size_t blocks = (depth - 2) / 18;
-  return network<body, T>{
-      body{{"", "layer1", "layer2", "layer3", "layer4", "layer5", "layer6", ""},
-           detail::make_stem<Convolution, Normalization, Activation>(), detail::make_stage<block>(blocks, 16, 1),
-           detail::make_stage<block>(blocks, 16, 1), detail::make_stage<block>(blocks, 32, 2),
-           detail::make_stage<block>(blocks, 32, 1), detail::make_stage<block>(blocks, 64, 2),
-           detail::make_stage<block>(blocks, 64, 1), detail::make_head(classes)},
-      input};
+  return network<body, T>{body{{"", "layer1", "layer2", "layer3", "layer4", "layer5", "layer6", ""},
+                               detail::make_stem<Convolution, Normalization, Activation>(),
+                               detail::make_stage<block>(blocks, 16, 1),
+                               detail::make_stage<block>(blocks, 16, 1),
+                               detail::make_stage<block>(blocks, 32, 2),
+                               detail::make_stage<block>(blocks, 32, 1),
+                               detail::make_stage<block>(blocks, 64, 2),
+                               detail::make_stage<block>(blocks, 64, 1),
+                               detail::make_head(classes)},
+                          input};
 }
 
 /// A residual network of basic blocks, its depth fixed by the type: 8, 14, 20, 32, 44, 56, 110, ...
@@ -113,13 +119,15 @@ class resnet : public network<resnet_body<ShortcutPolicy, Convolution, Normaliza
 
   /// Any number of channels, and of pixels.
   resnet(image_shape input, std::size_t classes)
-      : resnet::network{make_resnet<ShortcutPolicy, Convolution, Normalization, Activation, T>(Depth, input, classes)} {}
+      : resnet::network{make_resnet<ShortcutPolicy, Convolution, Normalization, Activation, T>(Depth, input, classes)} {
+  }
 };
 
 /// A residual network of bottleneck blocks: 56 or 110 (or any 18 n + 2).
 template <std::size_t Depth, class ShortcutPolicy = projection, class Convolution = convolution_gemm,
           class Normalization = batch_normalization, class Activation = relu, Scalar T = float>
-class bottleneck_resnet : public network<bottleneck_resnet_body<ShortcutPolicy, Convolution, Normalization, Activation>, T> {
+class bottleneck_resnet
+    : public network<bottleneck_resnet_body<ShortcutPolicy, Convolution, Normalization, Activation>, T> {
  public:
   static_assert(Depth >= 20 && Depth % 18 == 2, "the depth of a bottleneck_resnet is 18 n + 2");
 

@@ -35,9 +35,8 @@ class sequential : public detail::chain<sequential<Children...>> {
   /// Calls f with child i.
   template <class Function>
   void visit(std::size_t i, Function&& f) const {
-    [&]<std::size_t... I>(std::index_sequence<I...>) {
-      (void)((I == i && (f(std::get<I>(children_)), true)) || ...);
-    }(std::index_sequence_for<Children...>{});
+    [&]<std::size_t... I>(std::index_sequence<I...>) { (void)((I == i && (f(std::get<I>(children_)), true)) || ...); }
+    (std::index_sequence_for<Children...>{});
   }
 
  private:

@@ -36,8 +36,8 @@ struct identity_padded {
   [[nodiscard]] bool is_identity(image_shape in) const { return stride == 1 && in.channels == channels; }
 
   [[nodiscard]] image_shape output_shape(image_shape in) const {
-    COMDML_REQUIRE(channels >= in.channels && stride > 0 && in.size() > 0, "input ", in, ", channels ", channels, ", stride ",
-                   stride);
+    COMDML_REQUIRE(channels >= in.channels && stride > 0 && in.size() > 0, "input ", in, ", channels ", channels,
+                   ", stride ", stride);
     return {(in.height - 1) / stride + 1, (in.width - 1) / stride + 1, channels};
   }
 
@@ -91,7 +91,9 @@ class projection_shortcut {
 
   [[nodiscard]] bool is_identity(image_shape in) const { return stride_ == 1 && in.channels == channels_; }
 
-  [[nodiscard]] image_shape output_shape(image_shape in) const { return is_identity(in) ? in : layers_.output_shape(in); }
+  [[nodiscard]] image_shape output_shape(image_shape in) const {
+    return is_identity(in) ? in : layers_.output_shape(in);
+  }
 
   void describe(image_shape in, description& list) const {
     if (!is_identity(in)) list.inside("downsample", [&] { layers_.describe(in, list); });

@@ -81,7 +81,7 @@ class arena {
  private:
   static constexpr std::size_t minimum_chunk = std::size_t{1} << 20;
   struct release {
-    void operator()(std::byte* memory) const noexcept { ::operator delete(memory, std::align_val_t{alignment}); }
+    void operator()(std::byte* memory) const noexcept { ::operator delete (memory, std::align_val_t{alignment}); }
   };
   using block = std::unique_ptr<std::byte, release>;
   struct chunk {
@@ -90,7 +90,7 @@ class arena {
   };
 
   void grow(std::size_t size) {
-    chunks_.push_back({block{static_cast<std::byte*>(::operator new(size, std::align_val_t{alignment}))}, size});
+    chunks_.push_back({block{static_cast<std::byte*>(::operator new (size, std::align_val_t{alignment}))}, size});
   }
 
   std::vector<chunk> chunks_;

@@ -20,16 +20,17 @@ enum class transpose { no, yes };
 /// dimension is the distance between two rows in memory. With beta = 0, c is written without being read.
 /// T is float or double; all extents fit an int.
 template <class T>
-void gemm(transpose transpose_a, transpose transpose_b, std::size_t rows, std::size_t columns, std::size_t inner, T alpha,
-          const T* a, std::size_t leading_a, const T* b, std::size_t leading_b, T beta, T* c, std::size_t leading_c) {
+void gemm(transpose transpose_a, transpose transpose_b, std::size_t rows, std::size_t columns, std::size_t inner,
+          T alpha, const T* a, std::size_t leading_a, const T* b, std::size_t leading_b, T beta, T* c,
+          std::size_t leading_c) {
   const auto extent = [](std::size_t value) {
     COMDML_REQUIRE(value <= static_cast<std::size_t>(std::numeric_limits<xt::blas_index_t>::max()), value);
     return static_cast<xt::blas_index_t>(value);
   };
   const auto flag = [](transpose how) { return how == transpose::yes ? cxxblas::Trans : cxxblas::NoTrans; };
-  cxxblas::gemm<xt::blas_index_t>(cxxblas::RowMajor, flag(transpose_a), flag(transpose_b), extent(rows), extent(columns),
-                                  extent(inner), alpha, a, extent(leading_a), b, extent(leading_b), beta, c,
-                                  extent(leading_c));
+  cxxblas::gemm<xt::blas_index_t>(cxxblas::RowMajor, flag(transpose_a), flag(transpose_b), extent(rows),
+                                  extent(columns), extent(inner), alpha, a, extent(leading_a), b, extent(leading_b),
+                                  beta, c, extent(leading_c));
 }
 
 }  // namespace comdml

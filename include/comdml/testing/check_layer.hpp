@@ -52,7 +52,8 @@ struct layer_report {
   explicit operator bool() const noexcept { return failures.empty() && compared > 0; }
 
   [[nodiscard]] std::string message() const {
-    std::string all = text(compared, " derivatives compared, ", skipped, " skipped, largest difference ", largest_difference);
+    std::string all =
+        text(compared, " derivatives compared, ", skipped, " skipped, largest difference ", largest_difference);
     for (const auto& failure : failures) all += "\n  " + failure;
     return all;
   }
@@ -74,7 +75,8 @@ class guarded {
 
   [[nodiscard]] bool intact() const {
     const auto same = [](T value) { return value == guard(); };
-    return std::all_of(values_.begin(), values_.begin() + zone, same) && std::all_of(values_.end() - zone, values_.end(), same);
+    return std::all_of(values_.begin(), values_.begin() + zone, same) &&
+           std::all_of(values_.end() - zone, values_.end(), same);
   }
 
  private:
@@ -122,7 +124,8 @@ class layer_checker {
     for (const image_shape shape : shapes)
       for (const std::size_t images : options_.batches) check(shape, images);
     if (report_.skipped > (report_.compared + report_.skipped) / 5)
-      report_.failures.push_back(text("the layer bends at ", report_.skipped, " of ", report_.compared + report_.skipped, " places"));
+      report_.failures.push_back(
+          text("the layer bends at ", report_.skipped, " of ", report_.compared + report_.skipped, " places"));
   }
 
  private:
@@ -169,7 +172,8 @@ class layer_checker {
     if (first != pass(in, images, values, 1e30, 1, true))
       fail(in, images, "results depend on what the memory held before: added to, or read before it was written");
     for (const int threads : {2, 4})
-      if (first != pass(in, images, values, not_a_number, threads, true)) fail(in, images, text("other bits on ", threads, " threads"));
+      if (first != pass(in, images, values, not_a_number, threads, true))
+        fail(in, images, text("other bits on ", threads, " threads"));
     if (first.parameter_gradient != pass(in, images, values, not_a_number, 1, false).parameter_gradient)
       fail(in, images, "other parameter gradients when the input gradient is not wanted");
 
@@ -196,14 +200,31 @@ class layer_checker {
         parameter_gradient{values.parameters.size(), junk}, statistics{values.statistics.size(), junk};
     std::copy(values.statistics.begin(), values.statistics.end(), statistics.span().begin());
     arena scratch = spoiled<T>(junk);
-    layer_.forward(nn::forward_pass<T>{in, images, values.input, output.span(), values.parameters, statistics.span(),
-                                       memory.span(), scratch, nn::mode::train, {threads}});
+    layer_.forward(nn::forward_pass<T>{in,
+                                       images,
+                                       values.input,
+                                       output.span(),
+                                       values.parameters,
+                                       statistics.span(),
+                                       memory.span(),
+                                       scratch,
+                                       nn::mode::train,
+                                       {threads}});
     const auto results = output.copy();
     std::vector<T> input = values.input;
     if (!nn::reads_input<L>) std::fill(input.begin(), input.end(), junk);
     if (!nn::reads_output<L>) std::fill(output.span().begin(), output.span().end(), junk);
-    layer_.backward(nn::backward_pass<T>{in, images, input, output.span(), values.output_weights, values.parameters,
-                                         memory.span(), input_gradient.span(), parameter_gradient.span(), scratch, {threads}});
+    layer_.backward(nn::backward_pass<T>{in,
+                                         images,
+                                         input,
+                                         output.span(),
+                                         values.output_weights,
+                                         values.parameters,
+                                         memory.span(),
+                                         input_gradient.span(),
+                                         parameter_gradient.span(),
+                                         scratch,
+                                         {threads}});
     return {results, statistics.copy(), input_gradient.copy(), parameter_gradient.copy(),
             output.intact() && memory.intact() && input_gradient.intact() && parameter_gradient.intact() &&
                 statistics.intact()};
@@ -223,7 +244,8 @@ class layer_checker {
     std::vector<double> output(layer_.output_shape(in).size() * images, not_a_number);
     std::vector<double> memory(how == nn::mode::train ? layer_.memory_size(in, images) : 0);
     arena scratch;
-    layer_.forward(nn::forward_pass<double>{in, images, input, output, values.parameters, statistics, memory, scratch, how, {1}});
+    layer_.forward(
+        nn::forward_pass<double>{in, images, input, output, values.parameters, statistics, memory, scratch, how, {1}});
     return output;
   }
 
@@ -271,8 +293,8 @@ class layer_checker {
     const auto together = outputs(in, images, values.input, values, statistics, nn::mode::infer);
     const std::size_t size = together.size() / images;
     for (std::size_t image = 0; image < images; ++image) {
-      const auto alone = outputs(in, 1, std::span{values.input}.subspan(image * in.size(), in.size()), values, statistics,
-                                 nn::mode::infer);
+      const auto alone = outputs(in, 1, std::span{values.input}.subspan(image * in.size(), in.size()), values,
+                                 statistics, nn::mode::infer);
       for (std::size_t i = 0; i < size; ++i)
         if (!(std::abs(alone[i] - together[image * size + i]) <= 1e-9 * (1 + std::abs(alone[i]))))
           return fail(in, images, text("in inference, image ", image, " depends on the others in the batch"));
@@ -282,7 +304,8 @@ class layer_checker {
 
   void check_float(image_shape in, std::size_t images, const layer_values<double>& values,
                    const layer_results<double>& exact) {
-    const auto rounded = pass(in, images, values.template as<float>(), std::numeric_limits<float>::quiet_NaN(), 1, true);
+    const auto rounded =
+        pass(in, images, values.template as<float>(), std::numeric_limits<float>::quiet_NaN(), 1, true);
     const auto near = [&](const char* what, const std::vector<float>& result, const std::vector<double>& expected) {
       double norm = 0, off = 0;
       for (std::size_t i = 0; i < result.size(); ++i) {

@@ -35,8 +35,16 @@ std::vector<double> forward(const L& layer, image_shape in, std::size_t images, 
                             const std::vector<double>& parameters, std::vector<double>& statistics, nn::mode how) {
   std::vector<double> output(layer.output_shape(in).size() * images), memory(layer.memory_size(in, images));
   comdml::arena scratch;
-  layer.forward(nn::forward_pass<double>{in, images, input, output, parameters, statistics,
-                                         how == nn::mode::train ? std::span{memory} : std::span<double>{}, scratch, how, {2}});
+  layer.forward(nn::forward_pass<double>{in,
+                                         images,
+                                         input,
+                                         output,
+                                         parameters,
+                                         statistics,
+                                         how == nn::mode::train ? std::span{memory} : std::span<double>{},
+                                         scratch,
+                                         how,
+                                         {2}});
   return output;
 }
 
@@ -52,7 +60,8 @@ std::vector<double> forward(const L& layer, image_shape in, std::size_t images, 
 TEST_CASE("a convolution is the plain sum over channels and kernel, weights lying O x I x H x W") {
   for (const std::size_t kernel : std::vector<std::size_t>{1, 3, 5})
     for (const std::size_t stride : std::vector<std::size_t>{1, 2, 3})
-      for (const image_shape in : {image_shape{6, 5, 3}, image_shape{1, 1, 2}, image_shape{2, 7, 1}, image_shape{32, 32, 8}}) {
+      for (const image_shape in :
+           {image_shape{6, 5, 3}, image_shape{1, 1, 2}, image_shape{2, 7, 1}, image_shape{32, 32, 8}}) {
         const nn::convolution_gemm layer{.channels = 4, .kernel = kernel, .stride = stride, .bias = true};
         const std::size_t images = 5, taps = kernel * kernel;
         const auto input = random_values(in.size() * images, 1);
@@ -69,7 +78,8 @@ TEST_CASE("a convolution is the plain sum over channels and kernel, weights lyin
                   for (std::size_t i = 0; i < kernel; ++i)
                     for (std::size_t j = 0; j < kernel; ++j) {
                       const std::size_t row = y * stride + i, column = x * stride + j, padding = kernel / 2;
-                      if (row < padding || column < padding || row - padding >= in.height || column - padding >= in.width)
+                      if (row < padding || column < padding || row - padding >= in.height ||
+                          column - padding >= in.width)
                         continue;
                       sum += weights[((o * in.channels + c) * kernel + i) * kernel + j] *
                              input[((n * in.height + row - padding) * in.width + column - padding) * in.channels + c];

@@ -43,7 +43,8 @@ struct results {
 /// Forward and backward through a run, from the state and the run's input.
 template <class N>
 results step(const N& net, index_range run, const nn::model_state<float>& state, const std::vector<float>& input,
-             std::size_t images, const std::vector<float>& output_gradient, typename N::workspace& work, int threads = 1) {
+             std::size_t images, const std::vector<float>& output_gradient, typename N::workspace& work,
+             int threads = 1) {
   const auto [first, last] = net.parameters(run);
   const auto [first_statistic, last_statistic] = net.statistics(run);
   const auto parameters = std::span{state.parameters}.subspan(first, last - first);
@@ -54,8 +55,8 @@ results step(const N& net, index_range run, const nn::model_state<float>& state,
   r.output.assign(out.begin(), out.end());
   r.parameter_gradient.assign(parameters.size(), -7.f);
   r.input_gradient.assign(input.size(), -7.f);
-  net.backward(run, parameters, std::span{output_gradient}.first(out.size()), r.parameter_gradient, r.input_gradient, work,
-               {threads});
+  net.backward(run, parameters, std::span{output_gradient}.first(out.size()), r.parameter_gradient, r.input_gradient,
+               work, {threads});
   return r;
 }
 
@@ -96,8 +97,8 @@ TEST_CASE("a run cut in two gives the bits of the whole: outputs, statistics, an
   for (std::size_t cut = 1; cut < units; ++cut) {
     CAPTURE(cut);
     // The head's gradient is what the front needs; the front's output is what the head needs.
-    const auto front_forward = step(net, {0, cut}, state, input, images,
-                                    std::vector<float>(net.output_shape(cut - 1).size() * images), other);
+    const auto front_forward =
+        step(net, {0, cut}, state, input, images, std::vector<float>(net.output_shape(cut - 1).size() * images), other);
     const auto back = step(net, {cut, units}, state, front_forward.output, images, output_gradient, work);
     const auto front = step(net, {0, cut}, state, input, images, back.input_gradient, other);
     CHECK(back.output == whole.output);
@@ -137,8 +138,8 @@ TEST_CASE("inference: statistics unchanged, an image's outputs independent of it
   const auto input = random_values(64 * 6, 6);
   nn::resnet<8>::workspace work;
   const auto run = [&](std::size_t first, std::size_t count) {
-    const auto out = net.forward(all, state.parameters, state.statistics, std::span{input}.subspan(64 * first, 64 * count),
-                                 count, nn::mode::infer, work, {2});
+    const auto out = net.forward(all, state.parameters, state.statistics,
+                                 std::span{input}.subspan(64 * first, 64 * count), count, nn::mode::infer, work, {2});
     return std::vector<float>(out.begin(), out.end());
   };
   const auto together = run(0, 6);
@@ -205,7 +206,8 @@ TEST_CASE("what does not fit is refused, with the sizes in the message") {
   };
   const std::size_t all = state.parameters.size();
   CHECK_NOTHROW(forward({0, 3}, all, 2));
-  CHECK_THROWS_WITH_AS(forward({0, 3}, all - 1, 2), doctest::Contains(std::to_string(all).c_str()), comdml::contract_error);
+  CHECK_THROWS_WITH_AS(forward({0, 3}, all - 1, 2), doctest::Contains(std::to_string(all).c_str()),
+                       comdml::contract_error);
   CHECK_THROWS_AS(forward({0, 3}, all, 3), comdml::contract_error);
   CHECK_THROWS_AS(forward({0, 4}, all, 2), comdml::contract_error);
   CHECK_THROWS_AS(forward({1, 1}, 0, 2), comdml::contract_error);

@@ -61,8 +61,8 @@ TEST_CASE("the authors' bottleneck networks") {
   CHECK(multiply_adds(nn::bottleneck_resnet<110>{cifar, 10}) == 167'430'656);
   // The cuts of their split table: what the stem and each of the first five stages put out, and the sixth.
   CHECK(net.stage_ends() == std::vector<std::size_t>{1, 4, 7, 10, 13, 16, 19});
-  const std::vector<image_shape> shapes{{32, 32, 16}, {32, 32, 64}, {32, 32, 64}, {16, 16, 128},
-                                        {16, 16, 128}, {8, 8, 256}, {8, 8, 256}};
+  const std::vector<image_shape> shapes{{32, 32, 16},  {32, 32, 64}, {32, 32, 64}, {16, 16, 128},
+                                        {16, 16, 128}, {8, 8, 256},  {8, 8, 256}};
   for (std::size_t stage = 0; stage < shapes.size(); ++stage)
     CHECK(net.output_shape(net.stage_ends()[stage] - 1) == shapes[stage]);
   CHECK(net.tensors().back().name == "fc.bias");

@@ -34,7 +34,8 @@ TEST_CASE("a view is the values themselves, the last index running fastest") {
   CHECK(images(1, 0, 1, 2) == 17.f);
   const comdml::tensor<float, 3> copy = seen;
   CHECK(copy(1, 0, 0) == 12.f);
-  CHECK_THROWS_AS((void)comdml::view(std::span<float>{values}, std::array<std::size_t, 2>{5, 5}), comdml::contract_error);
+  CHECK_THROWS_AS((void)comdml::view(std::span<float>{values}, std::array<std::size_t, 2>{5, 5}),
+                  comdml::contract_error);
 }
 
 TEST_CASE_TEMPLATE("gemm multiplies as written down", T, float, double) {
@@ -49,7 +50,8 @@ TEST_CASE_TEMPLATE("gemm multiplies as written down", T, float, double) {
         for (std::size_t i = 0; i < b.size(); ++i) b[i] = static_cast<T>(i % 5) - T{2};
         // With beta = 0 the old values may be anything.
         for (T& value : c) value = beta == T{0} ? std::numeric_limits<T>::quiet_NaN() : T{1};
-        comdml::gemm<T>(turn_a, turn_b, rows, columns, inner, T{3}, a.data(), lead_a, b.data(), lead_b, beta, c.data(), lead_c);
+        comdml::gemm<T>(turn_a, turn_b, rows, columns, inner, T{3}, a.data(), lead_a, b.data(), lead_b, beta, c.data(),
+                        lead_c);
         for (std::size_t i = 0; i < rows; ++i)
           for (std::size_t j = 0; j < columns; ++j) {
             T sum = beta;
