@@ -44,7 +44,9 @@ class message_writer {
 
  private:
   message_writer& append(std::span<const std::byte> more) {
-    data_.insert(data_.end(), more.begin(), more.end());
+    const std::size_t size = data_.size();
+    data_.resize(size + more.size());  // g++ 12 misjudges the growth inside insert() and warns of an overflow
+    if (!more.empty()) std::memcpy(data_.data() + size, more.data(), more.size());
     return *this;
   }
 
