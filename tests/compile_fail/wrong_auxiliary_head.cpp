@@ -15,4 +15,4 @@ struct my_job : comdml::learn::default_policies {
   using auxiliary_head = head;
 };
 
-const comdml::learn::settings<my_job> how{};
+using settings = comdml::learn::settings<my_job>;

@@ -11,4 +11,4 @@ struct my_job : comdml::learn::default_policies {
 #endif
 };
 
-const comdml::learn::settings<my_job> how{};
+using settings = comdml::learn::settings<my_job>;

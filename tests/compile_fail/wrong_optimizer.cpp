@@ -23,4 +23,4 @@ struct my_job : comdml::learn::default_policies {
   using optimizer = plain_descent;
 };
 
-const comdml::learn::settings<my_job> how{};
+using settings = comdml::learn::settings<my_job>;
