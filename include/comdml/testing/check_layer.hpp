@@ -165,7 +165,7 @@ class layer_checker {
     values.output_weights = draw(out.size() * images, [&] { return rng_.normal(); });
 
     const auto first = pass(in, images, values, not_a_number, 1, true);
-    if (!first.in_bounds) fail(in, images, "wrote beyond the end of a span");
+    if (!first.in_bounds) return fail(in, images, "wrote beyond the end of a span");
     for (const auto* result : {&first.output, &first.statistics, &first.input_gradient, &first.parameter_gradient})
       if (!std::all_of(result->begin(), result->end(), [](double value) { return std::isfinite(value); }))
         return fail(in, images, "a result is not finite: something was read before it was written, or never written");
