@@ -23,6 +23,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "comdml/core/atomic_file.hpp"
 #include "comdml/core/errors.hpp"
 #include "comdml/fleet/profile.hpp"
 
@@ -143,6 +144,12 @@ class profile_object {
   if (!in.read(content.data(), static_cast<std::streamsize>(size)))
     throw input_error{file.string(), "cannot be read", "check its permissions"};
   return parse_profile(content, file.string());
+}
+
+/// Writes a profile file, or throws input_error and leaves what was there.
+inline void write_profile(const std::filesystem::path& file, const split_profile& profile) {
+  validate(profile);
+  replace_file(file, to_json(profile));
 }
 
 }  // namespace comdml::fleet

@@ -73,13 +73,16 @@ class metrics_file {
   /// Begins the file anew. \throws input_error if it cannot be written
   explicit metrics_file(std::filesystem::path file, time_kind time = time_kind::simulated)
       : file_{std::move(file)}, time_{time}, out_{file_, std::ios::binary | std::ios::trunc} {
-    if (!out_) throw input_error{file_.string(), "cannot be written", "give a file in a directory that you may write to"};
+    if (!out_)
+      throw input_error{file_.string(), "cannot be written", "give a file in a directory that you may write to"};
   }
 
   /// \throws run_error if the line could not be written
   learn::verdict on_round(const learn::round_report& report) {
     out_ << to_json(report, time_).dump() << '\n' << std::flush;
-    if (!out_) throw run_error{text(file_.string(), ": writing failed in round ", report.round.value + 1, "; is the disk full?")};
+    if (!out_)
+      throw run_error{
+          text(file_.string(), ": writing failed in round ", report.round.value + 1, "; is the disk full?")};
     return learn::verdict::go_on;
   }
 

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: BSL-1.0
+/// \file
+/// Configuration files: TOML with the options' names as keys.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <string>
+
+#include "options.hpp"
+
+namespace program {
+
+/// Reads options from a file; those that `is_given` on the command line are checked, and stay as they are.
+/// \throws comdml::input_error with line and column for anything but known keys with good values
+void read_config(const std::filesystem::path& file, const std::function<bool(const std::string&)>& is_given,
+                 train_options& options, output_options& output);
+
+/// The options as such a file, none left out that has a value. Names of files are made absolute.
+[[nodiscard]] std::string write_config(const train_options& options);
+
+}  // namespace program

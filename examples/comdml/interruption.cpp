@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: BSL-1.0
+/// \file
+/// Ctrl-C.
+#include "interruption.hpp"
+
+#include <semaphore.h>
+
+#include <cerrno>
+#include <iostream>
+
+namespace program {
+
+namespace {
+
+// All that a signal handler may do is to wake somebody up: sem_post is safe there, a stop request is not.
+sem_t signalled;
+
+extern "C" void on_signal(int) {
+  const int before = errno;
+  sem_post(&signalled);
+  errno = before;
+}
+
+}  // namespace
+
+interruption::interruption() {
+  sem_init(&signalled, 0, 0);
+  struct sigaction action {};
+  action.sa_handler = on_signal;
+  action.sa_flags = static_cast<int>(SA_RESETHAND | SA_RESTART);  // the second signal finds the default: it kills
+  sigaction(SIGINT, &action, &old_interrupt_);
+  sigaction(SIGTERM, &action, &old_terminate_);
+  waiter_ = std::thread{[this] { wait(); }};
+}
+
+interruption::~interruption() {
+  sigaction(SIGINT, &old_interrupt_, nullptr);
+  sigaction(SIGTERM, &old_terminate_, nullptr);
+  over_ = true;
+  sem_post(&signalled);
+  waiter_.join();
+  sem_destroy(&signalled);
+}
+
+void interruption::wait() {
+  while (sem_wait(&signalled) != 0) {  // another handler ran
+  }
+  if (over_) return;
+  std::cerr << "comdml: stopping after this mini-batch (once more to kill)\n";
+  stop_.request_stop();
+}
+
+}  // namespace program

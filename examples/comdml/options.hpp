@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: BSL-1.0
+/// \file
+/// What `comdml train` can be told, in one table: the command line, the configuration file, and the copy of it that a
+/// run leaves behind are all made from it.
+#pragma once
+
+#include <concepts>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <type_traits>
+
+#include "data_sets.hpp"
+#include "models.hpp"
+#include "texts.hpp"
+
+namespace program {
+
+struct train_options {
+  std::string dataset = "digits";
+  std::string data_dir{};
+  std::uint64_t train_limit = 0;
+  std::uint64_t test_limit = 0;
+
+  std::string model = "resnet8";
+  std::optional<std::string> shortcut{};
+  std::string cuts = "every_block";
+  std::string auxiliary_head = "pool_linear";
+
+  std::uint64_t agents = 10;
+  std::uint64_t rounds = 10;
+  std::uint64_t batch = 16;
+  std::uint64_t local_epochs = 1;
+  std::string partition = "iid";
+  std::string augment = "none";
+
+  std::string algorithm = "comdml";
+  std::string pairing = "greedy";
+  std::string collective = "halving-doubling";
+  std::string fleet = "paper";
+  std::string profile = "analytic";
+
+  std::string optimizer = "sgd";
+  std::string optimizer_state = "reset";
+  std::optional<double> learning_rate{};
+  double momentum = 0.9;
+  double weight_decay = 5e-4;
+  std::string schedule = "constant";
+  std::string init{};
+
+  std::uint64_t evaluate_every = 1;
+  std::string clock = "virtual";
+  std::uint64_t seed = 1;
+  std::uint64_t threads = 0;
+  std::optional<double> target_accuracy{};
+};
+
+/// Where the results go; no part of what is computed, so config.toml leaves it out.
+struct output_options {
+  std::string out{};
+  bool json = false;
+};
+
+/// Shows every option to a visitor: `group(title)`, `text(name, value, type, check, help)`,
+/// `count(name, value, range, help)`, `number(name, value, range, help)`. A value may be a std::optional.
+template <class Options, class Visitor>
+  requires std::same_as<std::remove_const_t<Options>, train_options>
+void visit_options(Options& o, Visitor&& v) {
+  v.group("Data");
+  v.text("dataset", o.dataset, "NAME", one_of(data_set_names()),
+         "training and test images; digits are part of the program");
+  v.text("data-dir", o.data_dir, "DIR", existing_directory,
+         "directory with the data set's files; not needed for digits, nor for fashion-mnist where Debian's "
+         "dataset-fashion-mnist is installed");
+  v.count("train-limit", o.train_limit, {}, "use the first N training images; 0 = all");
+  v.count("test-limit", o.test_limit, {}, "use the first N test images; 0 = all");
+  v.text("partition", o.partition, "HOW", partition_check,
+         "how training images are dealt to the agents: iid, dirichlet:ALPHA (uneven classes), shards:N (N runs of "
+         "images sorted by class each)");
+  v.text("augment", o.augment, "HOW", one_of({"none", "crop-flip", "crop-flip-cutout"}),
+         "random changes of training images");
+
+  v.group("Model");
+  v.text("model", o.model, "NAME", one_of(model_names()), "what is trained");
+  v.text(
+      "shortcut", o.shortcut, "KIND", one_of(shortcut_names()),
+      "residual shortcut where the shape changes [default: identity_padded for resnet*, projection for bottleneck*]");
+  v.text("cuts", o.cuts, "SET", one_of({"every_block", "stages"}), "where a model may be split between two agents");
+  v.text("auxiliary-head", o.auxiliary_head, "KIND", one_of({"pool_linear", "convolution_pool_linear"}),
+         "small network that gives the slow side of a cut its own loss");
+  v.text("init", o.init, "FILE", existing_file,
+         "start from the weights of a .safetensors file [default: drawn from the seed]");
+
+  v.group("Training");
+  v.count("rounds", o.rounds, {1, 1'000'000},
+          "rounds: everyone trains on its own images, then all models are averaged");
+  v.count("local-epochs", o.local_epochs, {1, 10'000}, "passes over an agent's images in a round");
+  v.count("batch", o.batch, {2, 1'000'000}, "images in a mini-batch");
+  v.text("optimizer", o.optimizer, "NAME", one_of({"sgd", "adam"}), "sgd (Nesterov momentum), or adam (AMSGrad)");
+  v.text("optimizer-state", o.optimizer_state, "HOW", one_of({"reset", "averaged"}),
+         "the optimizer's memory at the end of a round: forgotten, or averaged like the weights");
+  v.number("learning-rate", o.learning_rate, {0, 1000, true}, "step size [default: 0.05 for sgd, 0.001 for adam]");
+  v.number("momentum", o.momentum, {0, 1}, "of sgd");
+  v.number("weight-decay", o.weight_decay, {0, 1000}, "of either optimizer");
+  v.text("schedule", o.schedule, "NAME", one_of({"constant", "plateau", "step"}),
+         "learning rate over the rounds; plateau: x 0.3 after more than 10 evaluations without a better accuracy; "
+         "step: x 0.1 after each third of the rounds");
+  v.number("target-accuracy", o.target_accuracy, {0, 1},
+           "stop once the test accuracy is at least this [default: none]");
+  v.count("evaluate-every", o.evaluate_every, {},
+          "rounds between two evaluations; the last round is always evaluated, 0 = only that");
+
+  v.group("Agents");
+  v.count("agents", o.agents, {1, 4096}, "number of agents");
+  v.text("algorithm", o.algorithm, "NAME", one_of({"comdml", "allreduce"}),
+         "comdml: slow agents hand work to fast ones; allreduce: everyone trains alone");
+  v.text("pairing", o.pairing, "POLICY", one_of({"greedy", "none"}), "who helps whom");
+  v.text("collective", o.collective, "NAME", one_of({"halving-doubling", "ring"}), "how models are averaged");
+  v.text("fleet", o.fleet, "KIND", fleet_check,
+         "paper[:RATE]: speeds 4, 2, 1, .5, .2 batches/s, times RATE, and links of 0 to 100 Mbps drawn from the seed; "
+         "uniform: 1 batch/s and 100 Mbps everywhere");
+  v.text("profile", o.profile, "analytic|FILE", profile_check,
+         "what a cut costs: counted, or from a split profile's file");
+  v.text(
+      "clock", o.clock, "KIND", one_of({"virtual", "wall"}),
+      "virtual: time is simulated from the fleet's speeds and links; wall: real time, agents as fast as this machine");
+  v.count("seed", o.seed, {}, "same seed, same weights, to the last bit");
+  v.count("threads", o.threads, {0, 1024}, "cores to use, no matter for the result; 0 = all");
+}
+
+template <class Options, class Visitor>
+  requires std::same_as<std::remove_const_t<Options>, output_options>
+void visit_options(Options& o, Visitor&& v) {
+  v.group("Results");
+  v.text("out", o.out, "DIR", no_check,
+         "write config.toml, metrics.jsonl and model.safetensors there. Files of an earlier run are replaced when all "
+         "input has proved good; its model is kept as model.safetensors.previous [default: nothing is written]");
+  v.flag("json", o.json, "print one JSON object as the last line of standard output");
+}
+
+}  // namespace program

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: BSL-1.0
+/// \file
+/// Policies chosen at run time. Each holds one of several models of a concept and is a model of it itself, so that the
+/// program compiles one training job, not one per choice.
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <variant>
+#include <vector>
+
+#include "comdml/comm/collective.hpp"
+#include "comdml/data/augment.hpp"
+#include "comdml/learn/all_reduce.hpp"
+#include "comdml/learn/comdml.hpp"
+#include "comdml/learn/policies.hpp"
+#include "comdml/nn/adam.hpp"
+#include "comdml/nn/schedule.hpp"
+#include "comdml/nn/sgd.hpp"
+#include "comdml/pairing/greedy.hpp"
+#include "comdml/pairing/none.hpp"
+#include "comdml/split/cuts.hpp"
+#include "models.hpp"
+
+namespace program {
+
+struct any_cuts {
+  std::variant<comdml::split::every_block, comdml::split::stages> choice;
+
+  template <comdml::Network N>
+  [[nodiscard]] std::vector<comdml::split_point> points(const N& net) const {
+    return std::visit([&](const auto& cuts) { return cuts.points(net); }, choice);
+  }
+};
+
+struct any_head {
+  any_network (*build)(image_shape, std::size_t) = make_pool_linear;
+
+  template <std::same_as<float> T>
+  [[nodiscard]] any_network make(image_shape shape, std::size_t classes) const {
+    return build(shape, classes);
+  }
+};
+
+struct any_optimizer {
+  std::variant<comdml::nn::sgd, comdml::nn::adam> choice;
+  double learning_rate = std::visit([](const auto& optimizer) { return optimizer.learning_rate; }, choice);
+
+  [[nodiscard]] std::size_t slots() const {
+    return std::visit([](const auto& optimizer) { return optimizer.slots(); }, choice);
+  }
+  void update(std::span<float> weights, std::span<const float> gradient, comdml::nn::optimizer_view<float> state,
+              double rate) const {
+    std::visit([&](const auto& optimizer) { optimizer.update(weights, gradient, state, rate); }, choice);
+  }
+};
+
+struct any_schedule {
+  std::variant<comdml::nn::constant, comdml::nn::plateau, comdml::nn::step> choice;
+
+  [[nodiscard]] double rate(double base) const {
+    return std::visit([&](const auto& schedule) { return schedule.rate(base); }, choice);
+  }
+  void next_round() {
+    std::visit([](auto& schedule) { schedule.next_round(); }, choice);
+  }
+  void observe(double accuracy) {
+    std::visit([&](auto& schedule) { schedule.observe(accuracy); }, choice);
+  }
+};
+
+struct any_augmentation {
+  std::variant<comdml::data::none, comdml::data::crop_flip, comdml::data::crop_flip_cutout> choice;
+
+  void operator()(std::span<float> image, image_shape shape, std::span<const float> black,
+                  comdml::random_stream& rng) const {
+    std::visit([&](const auto& augment) { augment(image, shape, black, rng); }, choice);
+  }
+};
+
+struct any_pairing {
+  std::variant<comdml::pairing::greedy<>, comdml::pairing::none<>> choice;
+
+  [[nodiscard]] comdml::pairing::plan plan(const comdml::fleet::instance& fleet) const {
+    return std::visit([&](const auto& policy) { return policy.plan(fleet); }, choice);
+  }
+};
+
+struct any_collective {
+  std::variant<comdml::comm::halving_doubling, comdml::comm::ring> choice;
+
+  [[nodiscard]] comdml::comm::schedule plan(std::size_t members, std::size_t count) const {
+    return std::visit([&](const auto& collective) { return collective.plan(members, count); }, choice);
+  }
+};
+
+struct any_algorithm {
+  std::variant<comdml::learn::comdml, comdml::learn::all_reduce> choice;
+
+  template <class Session>
+  comdml::pairing::plan round(Session& agent) const {
+    return std::visit([&](const auto& algorithm) -> comdml::pairing::plan { return algorithm.round(agent); }, choice);
+  }
+};
+
+/// The program's job; what it can choose at run time is erased. The transport decides what time means.
+template <comdml::Transport T>
+struct job : comdml::learn::default_policies {
+  using model = any_network;
+  using cuts = any_cuts;
+  using auxiliary_head = any_head;
+  using optimizer = any_optimizer;
+  using schedule = any_schedule;
+  using augmentation = any_augmentation;
+  using pairing = any_pairing;
+  using collective = any_collective;
+  using algorithm = any_algorithm;
+  using transport = T;
+};
+
+using virtual_job = job<comdml::comm::in_process<comdml::comm::virtual_time>::endpoint>;
+using wall_job = job<comdml::comm::in_process<comdml::comm::wall_time>::endpoint>;
+
+}  // namespace program

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: BSL-1.0
+/// \file
+/// Runs a task as a job of one type.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+
+#include "comdml/core/errors.hpp"
+#include "comdml/learn/fleet_trainer.hpp"
+#include "train_task.hpp"
+
+namespace program {
+
+namespace detail {
+
+/// The policy of the name that `chosen` is; the pairs are (name, policy).
+template <class Any, class... Policies>
+Any choose(const std::string& chosen, std::pair<const char*, Policies>... choices) {
+  std::optional<Any> found;
+  (void)((chosen == choices.first && (found = Any{std::move(choices.second)}, true)) || ...);
+  COMDML_REQUIRE(found.has_value(), "nothing is called ", chosen);
+  return *std::move(found);
+}
+
+template <class J>
+comdml::learn::settings<J> settings_of(const train_task& task) {
+  using namespace comdml;
+  using std::pair;
+  const train_options& o = task.options;
+  const double rate = *o.learning_rate;
+  learn::settings<J> how;
+  how.rounds = o.rounds;
+  how.batch = o.batch;
+  how.local_epochs = o.local_epochs;
+  how.seed = o.seed;
+  how.evaluate_every = o.evaluate_every;
+  how.target_accuracy = o.target_accuracy;
+  how.optimizer_state =
+      o.optimizer_state == "averaged" ? learn::optimizer_carry::averaged : learn::optimizer_carry::reset_each_round;
+  how.cuts = cuts_of(o);
+  how.auxiliary_head = choose<any_head>(o.auxiliary_head, pair{"pool_linear", &make_pool_linear},
+                                        pair{"convolution_pool_linear", &make_convolution_pool_linear});
+  how.optimizer = choose<any_optimizer>(
+      o.optimizer,
+      pair{"sgd",
+           nn::sgd{.learning_rate = rate, .momentum = o.momentum, .nesterov = true, .weight_decay = o.weight_decay}},
+      pair{"adam", nn::adam{.learning_rate = rate, .weight_decay = o.weight_decay, .amsgrad = true}});
+  how.schedule = choose<any_schedule>(
+      o.schedule, pair{"constant", nn::constant{}}, pair{"plateau", nn::plateau{.patience = 10, .factor = 0.3}},
+      pair{"step", nn::step{.every = std::max<std::size_t>(1, (o.rounds + 2) / 3), .factor = 0.1}});
+  how.augmentation =
+      choose<any_augmentation>(o.augment, pair{"none", data::none{}}, pair{"crop-flip", data::crop_flip{}},
+                               pair{"crop-flip-cutout", data::crop_flip_cutout{}});
+  how.pairing = choose<any_pairing>(o.pairing, pair{"greedy", pairing::greedy<>{}}, pair{"none", pairing::none<>{}});
+  how.collective = choose<any_collective>(o.collective, pair{"halving-doubling", comm::halving_doubling{}},
+                                          pair{"ring", comm::ring{}});
+  how.algorithm =
+      choose<any_algorithm>(o.algorithm, pair{"comdml", learn::comdml{}}, pair{"allreduce", learn::all_reduce{}});
+  how.make_model = [&o](image_shape input, std::size_t classes) {
+    return make_model(o.model, *o.shortcut, input, classes);
+  };
+  how.profile = task.profile;
+  how.initial = task.initial;
+  return how;
+}
+
+}  // namespace detail
+
+template <class J>
+comdml::learn::history run_job(const train_task& task, any_observer observer, const comdml::learn::control& hold) {
+  comdml::learn::fleet_trainer<J> trainer{task.fleet, detail::settings_of<J>(task), task.options.threads};
+  const auto deal = [&](std::span<const comdml::label>, std::size_t, std::size_t, const comdml::random_stream&) {
+    return task.shards;
+  };
+  return trainer.run(task.images, deal, std::move(observer), hold);
+}
+
+}  // namespace program

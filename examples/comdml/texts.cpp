@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: BSL-1.0
+/// \file
+/// Values of options.
+#include "texts.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <filesystem>
+#include <system_error>
+
+#include "comdml/core/errors.hpp"
+
+namespace program {
+
+using comdml::text;
+
+namespace {
+
+template <class T>
+std::optional<T> parse(std::string_view digits) {
+  T value{};
+  const auto [end, failure] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
+  if (failure != std::errc{} || end != digits.data() + digits.size()) return std::nullopt;
+  return value;
+}
+
+/// What stands after `prefix`; nothing if the text begins otherwise.
+std::optional<std::string_view> after(std::string_view prefix, std::string_view whole) {
+  if (!whole.starts_with(prefix)) return std::nullopt;
+  return whole.substr(prefix.size());
+}
+
+}  // namespace
+
+std::optional<std::uint64_t> to_count(std::string_view digits) { return parse<std::uint64_t>(digits); }
+
+std::optional<double> to_number(std::string_view digits) {
+  const auto value = parse<double>(digits);
+  return value && std::isfinite(*value) ? value : std::nullopt;
+}
+
+std::string to_text(double value) {
+  char digits[32];
+  const auto written = std::to_chars(std::begin(digits), std::end(digits), value);
+  return {digits, written.ptr};
+}
+
+std::optional<any_partition> to_partition(const std::string& written) {
+  if (written == "iid") return comdml::data::iid{};
+  if (const auto alpha = after("dirichlet:", written))
+    if (const auto value = to_number(*alpha); value && *value > 0 && *value <= 1e6)
+      return comdml::data::dirichlet{.alpha = *value};
+  if (const auto shards = after("shards:", written))
+    if (const auto value = to_count(*shards); value && *value > 0 && *value <= 1'000'000)
+      return comdml::data::label_shards{.per_agent = *value};
+  return std::nullopt;
+}
+
+std::optional<fleet_choice> to_fleet(const std::string& written) {
+  if (written == "paper") return fleet_choice{};
+  if (written == "uniform") return fleet_choice{.uniform = true};
+  if (const auto rate = after("paper:", written))
+    if (const auto value = to_number(*rate); value && *value >= 1e-4 && *value <= 1e6)
+      return fleet_choice{.rate = *value};
+  return std::nullopt;
+}
+
+text_check one_of(std::vector<std::string> values) {
+  return [values = std::move(values)](const std::string& written) {
+    if (std::ranges::find(values, written) != values.end()) return std::string{};
+    std::string all;
+    for (const std::string& value : values) all += (all.empty() ? "" : ", ") + value;
+    return text('"', written, "\" is not known\n  remedy: give one of ", all);
+  };
+}
+
+std::string no_check(const std::string&) { return {}; }
+
+std::string partition_check(const std::string& written) {
+  if (to_partition(written)) return {};
+  return text('"', written,
+              "\" is not known\n  remedy: give iid, dirichlet:ALPHA (ALPHA above 0, say dirichlet:0.5) or "
+              "shards:N (N from 1, say shards:2)");
+}
+
+std::string fleet_check(const std::string& written) {
+  if (to_fleet(written)) return {};
+  return text('"', written,
+              "\" is not known\n  remedy: give paper, paper:RATE (0.0001 to 1000000, say paper:2) or uniform");
+}
+
+std::string profile_check(const std::string& written) {
+  return written == "analytic" ? std::string{} : existing_file(written);
+}
+
+std::string existing_file(const std::string& written) {
+  std::error_code ignored;
+  if (std::filesystem::is_regular_file(written, ignored)) return {};
+  return text('"', written, "\": there is no such file\n  remedy: check the name");
+}
+
+std::string existing_directory(const std::string& written) {
+  std::error_code ignored;
+  if (std::filesystem::is_directory(written, ignored)) return {};
+  return text('"', written, "\": there is no such directory\n  remedy: check the name");
+}
+
+std::string outside(const std::string& written, count_range range) {
+  const auto value = to_count(written);
+  if (value && *value >= range.least && *value <= range.most) return {};
+  return text('"', written, "\" will not do\n  remedy: give a whole number from ", range.least, " to ", range.most);
+}
+
+std::string outside(const std::string& written, number_range range) {
+  const auto value = to_number(written);
+  if (value && *value <= range.most && (range.without_least ? *value > range.least : *value >= range.least)) return {};
+  return text('"', written, "\" will not do\n  remedy: give a number ", range.without_least ? "above " : "from ",
+              range.least, " to ", range.most);
+}
+
+}  // namespace program

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: BSL-1.0
+/// \file
+/// Values of options that are more than a number: how they are written, and what is wrong with one.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <limits>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "comdml/data/partition.hpp"
+
+namespace program {
+
+/// The whole of `digits` as a number; nothing if it is not one, or too large.
+[[nodiscard]] std::optional<std::uint64_t> to_count(std::string_view digits);
+[[nodiscard]] std::optional<double> to_number(std::string_view digits);
+/// The shortest text that to_number reads back as the same value.
+[[nodiscard]] std::string to_text(double value);
+
+using any_partition = std::variant<comdml::data::iid, comdml::data::dirichlet, comdml::data::label_shards>;
+/// iid, dirichlet:ALPHA or shards:N.
+[[nodiscard]] std::optional<any_partition> to_partition(const std::string& text);
+
+/// A fleet by name: the paper's, its speeds multiplied, or a uniform one.
+struct fleet_choice {
+  bool uniform = false;
+  double rate = 1;
+};
+/// paper, paper:RATE or uniform.
+[[nodiscard]] std::optional<fleet_choice> to_fleet(const std::string& text);
+
+/// Looks at a written value: what is wrong with it, with the remedy, or nothing.
+using text_check = std::function<std::string(const std::string&)>;
+
+[[nodiscard]] text_check one_of(std::vector<std::string> values);
+[[nodiscard]] std::string no_check(const std::string& text);
+[[nodiscard]] std::string partition_check(const std::string& text);
+[[nodiscard]] std::string fleet_check(const std::string& text);
+[[nodiscard]] std::string profile_check(const std::string& text);
+[[nodiscard]] std::string existing_file(const std::string& text);
+[[nodiscard]] std::string existing_directory(const std::string& text);
+
+struct count_range {
+  std::uint64_t least = 0;
+  std::uint64_t most = std::numeric_limits<std::int64_t>::max();  // the largest that TOML can write
+};
+
+struct number_range {
+  double least = 0;
+  double most = 0;
+  bool without_least = false;
+};
+
+// What is wrong with a number, as it is written, with the remedy, or nothing.
+[[nodiscard]] std::string outside(const std::string& text, count_range range);
+[[nodiscard]] std::string outside(const std::string& text, number_range range);
+
+}  // namespace program

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: BSL-1.0
+/// \file
+/// comdml train.
+#include <unistd.h>
+
+#include <filesystem>
+#include <iostream>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include <nlohmann/json.hpp>
+
+#include "command_line.hpp"
+#include "commands.hpp"
+#include "comdml/core/errors.hpp"
+#include "config_file.hpp"
+#include "interruption.hpp"
+#include "model_file.hpp"
+#include "options.hpp"
+#include "progress.hpp"
+#include "results.hpp"
+#include "train_task.hpp"
+
+namespace program {
+
+namespace {
+
+using comdml::learn::history;
+using comdml::learn::round_report;
+using comdml::report::time_kind;
+
+/// The object of --json.
+nlohmann::ordered_json result_of(const history& past, const trained_model& model, time_kind time) {
+  using json = nlohmann::ordered_json;
+  const round_report last = past.rounds.empty() ? round_report{} : past.rounds.back();
+  const json round = comdml::report::to_json(last, time);
+  return {{"schema", 1},
+          {"test_accuracy", round["test_accuracy"]},
+          {"test_loss", round["test_loss"]},
+          {"rounds", past.rounds.size()},
+          {"target_reached", past.target_reached},
+          {"simulated_seconds", round["simulated_seconds"]},
+          {"simulated_seconds_alone", round["simulated_seconds_alone"]},
+          {"wall_seconds", round["wall_seconds"]},
+          {"bytes_activations", round["bytes_activations"]},
+          {"bytes_weights", round["bytes_weights"]},
+          {"parameters", model.state.parameters.size()},
+          {"weights_sha256", digest_of(model.network, model.state)}};
+}
+
+int train(const train_options& wanted, const output_options& output) {
+  const train_task task = prepare(wanted);
+  const time_kind time = task.options.clock == "wall" ? time_kind::real : time_kind::simulated;
+  std::optional<results> files;
+  if (!output.out.empty()) files.emplace(output.out);
+
+  // From here on the input is good.
+  if (files) files->begin(write_config(task.options), time);
+  progress lines{std::cerr, time, isatty(STDERR_FILENO) == 1};
+  const any_observer observer{[&](const round_report& report) {
+    if (files) files->on_round(report);
+    return lines.on_round(report);
+  }};
+  history past;
+  {
+    const interruption signals;
+    past = run(task, observer, {.stop = signals.token(), .pause = {}});
+  }
+  const trained_model model{task.options.model, *task.options.shortcut, task.network(), std::move(past.state),
+                            task.images.train.normalization()};
+  if (files) files->save(model);
+
+  if (output.json) {
+    std::cout << result_of(past, model, time).dump() << std::endl;
+  } else {
+    summarize(std::cout, past, time);
+    if (files) std::cout << "results: " << files->names() << '\n';
+  }
+  return past.interrupted ? exit_code::interrupted : exit_code::done;
+}
+
+}  // namespace
+
+action add_train(CLI::App& program) {
+  struct all_options {
+    train_options train;
+    output_options output;
+    std::string config;
+  };
+  const auto options = std::make_shared<all_options>();
+  CLI::App* const command = program.add_subcommand(
+      "train", "Train a model with a fleet of agents, all in this process. Without options: the built-in digits.");
+  command_line visitor{*command};
+  visit_options(options->train, visitor);
+  visit_options(options->output, visitor);
+  command
+      ->add_option("--config", options->config,
+                   "TOML file with any of the options above as keys (rounds = 10); the command line overrides it")
+      ->type_name("FILE")
+      ->group("Results");
+  command->footer(
+      "Examples:\n"
+      "  comdml train --out digits\n"
+      "  comdml train --dataset mnist --data-dir DIR --rounds 3 --json\n"
+      "  comdml train --config digits/config.toml --partition dirichlet:0.5 --target-accuracy 0.95");
+  return [options, command] {
+    if (!options->config.empty())
+      read_config(
+          options->config, [command](const std::string& name) { return command->get_option("--" + name)->count() > 0; },
+          options->train, options->output);
+    return train(options->train, options->output);
+  };
+}
+
+}  // namespace program

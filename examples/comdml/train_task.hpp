@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: BSL-1.0
+/// \file
+/// A training job that is ready to run: all that can be wrong with the input has been found.
+#pragma once
+
+#include <functional>
+#include <optional>
+
+#include "comdml/data/image_set.hpp"
+#include "comdml/data/partition.hpp"
+#include "comdml/fleet/fleet.hpp"
+#include "comdml/fleet/profile.hpp"
+#include "comdml/learn/agent.hpp"
+#include "comdml/learn/control.hpp"
+#include "comdml/learn/round_report.hpp"
+#include "comdml/nn/layer.hpp"
+#include "options.hpp"
+#include "policies.hpp"
+
+namespace program {
+
+struct train_task {
+  /// Complete: nothing is left to be decided.
+  train_options options;
+  comdml::data::split images;
+  comdml::data::image_lists shards;
+  comdml::fleet::description fleet;
+  std::optional<comdml::fleet::split_profile> profile;
+  std::optional<comdml::nn::model_state<float>> initial;
+
+  [[nodiscard]] any_network network() const {
+    return make_model(options.model, *options.shortcut, images.train.shape(), images.train.classes());
+  }
+};
+
+/// Fills in what the options leave open, reads all files, and checks what can be checked before training.
+/// \throws comdml::input_error
+[[nodiscard]] train_task prepare(train_options options);
+
+[[nodiscard]] any_cuts cuts_of(const train_options& options);
+
+/// Whoever wants to know of every round.
+struct any_observer {
+  std::function<comdml::learn::verdict(const comdml::learn::round_report&)> tell;
+
+  comdml::learn::verdict on_round(const comdml::learn::round_report& report) { return tell(report); }
+};
+
+/// Runs the task under its clock.
+[[nodiscard]] comdml::learn::history run(const train_task& task, any_observer observer,
+                                         const comdml::learn::control& hold);
+
+// Each is compiled on its own, because compiling a job takes a while.
+[[nodiscard]] comdml::learn::history run_virtual(const train_task& task, any_observer observer,
+                                                 const comdml::learn::control& hold);
+[[nodiscard]] comdml::learn::history run_wall(const train_task& task, any_observer observer,
+                                              const comdml::learn::control& hold);
+
+}  // namespace program
