@@ -9,12 +9,14 @@
 #include <cstdint>
 #include <limits>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 #include "comdml/concepts.hpp"
+#include "comdml/core/digest.hpp"
 #include "comdml/core/errors.hpp"
 #include "comdml/core/ids.hpp"
 #include "comdml/core/units.hpp"
@@ -138,13 +140,10 @@ void validate(const plan& plan, const fleet::instance& fleet, const Cost& cost =
 }
 
 /// 64 bits that differ if two plans differ in a pair, a cut, a codec, or a time by a microsecond; made of integers
-/// only, so that agents can compare their plans. FNV-1a (Fowler, Noll, Vo).
+/// only, so that agents can compare their plans.
 [[nodiscard]] inline std::uint64_t digest(const plan& plan) {
-  std::uint64_t hash = 0xcbf29ce484222325u;
-  const auto octet = [&](std::uint64_t value) { hash = (hash ^ value) * 0x100000001b3u; };
-  const auto integer = [&](std::uint64_t value) {
-    for (int shift = 0; shift < 64; shift += 8) octet((value >> shift) & 0xff);
-  };
+  digest64 sum;
+  const auto integer = [&](std::uint64_t value) { sum.update(std::as_bytes(std::span{&value, 1})); };
   const auto time = [&](seconds value) {
     const double microseconds = std::round(1e6 * value.value());
     const bool fits = std::abs(microseconds) < 1e18;  // infinity does not
@@ -153,7 +152,7 @@ void validate(const plan& plan, const fleet::instance& fleet, const Cost& cost =
   };
   const auto name = [&](std::string_view letters) {
     integer(letters.size());
-    for (const char letter : letters) octet(static_cast<unsigned char>(letter));
+    sum.update(std::as_bytes(std::span{letters}));
   };
   integer(plan.pairs.size());
   for (const assignment& pair : plan.pairs) {
@@ -168,7 +167,7 @@ void validate(const plan& plan, const fleet::instance& fleet, const Cost& cost =
   for (const agent_id agent : plan.alone) integer(agent.value);
   time(plan.makespan);
   time(plan.alone_makespan);
-  return hash;
+  return sum.value();
 }
 
 }  // namespace comdml::pairing
