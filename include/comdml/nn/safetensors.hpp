@@ -11,7 +11,9 @@
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <map>
+#include <numeric>
 #include <set>
 #include <span>
 #include <string>
@@ -132,6 +134,10 @@ class safetensors_parser {
 
   /// The header as an object without repeated keys. A tensor's lists are the deepest things there may be.
   [[nodiscard]] nlohmann::json parse_json(std::string_view header) const {
+    // A lenient parser takes a byte order mark before the object, and a zero byte for the end, whatever comes after it.
+    if (!header.starts_with('{')) refuse(length_bytes, "the header does not begin with {");
+    if (const std::size_t zero = header.find('\0'); zero != header.npos)
+      refuse(length_bytes + zero, "the header is not valid JSON");
     constexpr int deepest = 3;
     std::array<std::set<std::string>, deepest + 1> keys;
     const auto watch = [&](int depth, nlohmann::json::parse_event_t event, const nlohmann::json& parsed) {
@@ -149,11 +155,10 @@ class safetensors_parser {
     try {
       result = nlohmann::json::parse(header, watch);
     } catch (const nlohmann::json::parse_error& error) {
-      refuse(length_bytes + error.byte, "the header is not valid JSON");
+      refuse(length_bytes + error.byte - 1, "the header is not valid JSON");
     } catch (const nlohmann::json::exception&) {
       refuse(length_bytes, "the header is not valid JSON");
     }
-    if (!result.is_object()) refuse(length_bytes, "the header is not a JSON object");
     return result;
   }
 
@@ -265,6 +270,9 @@ class safetensors_parser {
   std::size_t end = 0;
   for (const auto& [name, tensor] : content.tensors) {
     COMDML_REQUIRE(tensor.type == "F32" && name != detail::metadata_key, "tensor ", name, " of type ", tensor.type);
+    const std::size_t size =
+        std::accumulate(tensor.shape.begin(), tensor.shape.end(), std::size_t{1}, std::multiplies{});
+    COMDML_REQUIRE(tensor.values.size() == size, "tensor ", name, " of ", tensor.values.size(), " values");
     const std::size_t begin = std::exchange(end, end + 4 * tensor.values.size());
     header[name] = {{"dtype", tensor.type}, {"shape", tensor.shape}, {"data_offsets", {begin, end}}};
   }

@@ -117,7 +117,7 @@ template <Network N>
     }
     ++found_count;
     const stored_tensor& stored = found->second;
-    if (stored.type != "F32" || stored.shape != tensor.shape) {
+    if (stored.type != "F32" || stored.shape != tensor.shape || stored.values.size() != tensor.size) {
       misshaped.add(text(tensor.name, " (", stored.type, " ", detail::to_text(stored.shape), " in the file, F32 ",
                          detail::to_text(tensor.shape), " in the model)"));
       continue;

@@ -25,7 +25,8 @@ std::string content_of(const temporary_directory& directory, const std::string& 
 
 std::set<std::string> names_in(const std::filesystem::path& directory) {
   std::set<std::string> names;
-  for (const auto& entry : std::filesystem::directory_iterator{directory}) names.insert(entry.path().filename().string());
+  for (const auto& entry : std::filesystem::directory_iterator{directory})
+    names.insert(entry.path().filename().string());
   return names;
 }
 
@@ -68,9 +69,9 @@ TEST_CASE("replace_file: who cannot write is told which file and what to do; the
   const auto message = [&](const std::filesystem::path& file) {
     return input_error_of([&] { replace_file(file, "new"); });
   };
-  for (const auto& file : {directory.path() / "file" / "below", directory.path() / "missing" / "file",
-                           directory.path() / "folder", directory.path() / std::string(255, 'n'),
-                           directory.path() / std::string(300, 'n')}) {
+  for (const auto& file :
+       {directory.path() / "file" / "below", directory.path() / "missing" / "file", directory.path() / "folder",
+        directory.path() / std::string(255, 'n'), directory.path() / std::string(300, 'n')}) {
     CAPTURE(file);
     CHECK(contains(message(file), file.string()));
     CHECK(contains(message(file), "remedy: "));

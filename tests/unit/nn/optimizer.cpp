@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 /// \file
-/// SGD and Adam: by hand, by their laws, and on runs of weights. Their agreement with PyTorch is tested with the goldens.
+/// SGD and Adam: by hand, by their laws, and on runs of weights. Their agreement with PyTorch is tested with the
+/// goldens.
 #include "comdml/nn/optimizer.hpp"
 
 #include <doctest/doctest.h>
@@ -134,7 +135,8 @@ TEST_CASE("adam: the number of updates need not be whole") {
   CHECK(steps[1] < std::max(steps[0], steps[2]));
 }
 
-TEST_CASE_TEMPLATE("updating the two sides of a cut gives the bits of updating the whole", Optimizer, nn::sgd, nn::adam) {
+TEST_CASE_TEMPLATE("updating the two sides of a cut gives the bits of updating the whole", Optimizer, nn::sgd,
+                   nn::adam) {
   const Optimizer optimizer{.weight_decay = 0.01};
   const std::size_t size = 37;
   for (const std::size_t cut : {std::size_t{0}, std::size_t{1}, std::size_t{20}, size}) {
