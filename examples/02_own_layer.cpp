@@ -42,7 +42,10 @@ struct my_job : comdml::learn::default_policies {
 };
 
 int main() {
-  comdml::testing::check_layer(swish{});
+  if (const auto report = comdml::testing::check_layer(swish{}); !report) {
+    std::printf("%s\n", report.message().c_str());
+    return 1;
+  }
   std::printf("swish passes the layer check; ");
   comdml::learn::fleet_trainer<my_job> job{comdml::fleet::uniform({.agents = 4}), {.rounds = 6, .batch = 16}};
   const auto history = job.run(comdml::data::digits(), comdml::data::iid{});

@@ -8,26 +8,12 @@
 #include <exception>
 #include <utility>
 
-#ifdef _OPENMP
-#include <omp.h>
-#endif
-
 namespace comdml {
 
 /// How many threads one computation may use.
 struct execution {
   int threads = 1;
 };
-
-/// The index of the calling thread inside a parallel_for: 0 .. execution.threads - 1. For per-thread scratch only;
-/// a result must never depend on it.
-[[nodiscard]] inline std::size_t thread_index() noexcept {
-#ifdef _OPENMP
-  return static_cast<std::size_t>(omp_get_thread_num());
-#else
-  return 0;
-#endif
-}
 
 /// Calls f(i) for every i in 0 .. count-1, statically scheduled. If calls throw, one of the exceptions is rethrown
 /// after all threads have ended.

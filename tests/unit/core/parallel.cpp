@@ -33,15 +33,6 @@ TEST_CASE("an exception leaves the loop, from any thread and from several") {
   }
 }
 
-TEST_CASE("thread_index is below the number of threads") {
-  std::atomic<bool> good = true;
-  parallel_for({3}, 1000, [&](std::size_t) {
-    if (thread_index() >= 3) good = false;
-  });
-  CHECK(good);
-  CHECK(thread_index() == 0);
-}
-
 TEST_CASE("blocks cover the range in order, without gap, and depend on the count alone") {
   for (const std::size_t count :
        {std::size_t{0}, std::size_t{1}, std::size_t{15}, std::size_t{16}, std::size_t{17}, std::size_t{1000}}) {
