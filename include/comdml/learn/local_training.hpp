@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: BSL-1.0
+/// \file
+/// What one agent trains in a round: its own model, the first units of it, or its own and the tails of its guests.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "comdml/comm/transport.hpp"
+#include "comdml/concepts.hpp"
+#include "comdml/core/errors.hpp"
+#include "comdml/data/loader.hpp"
+#include "comdml/learn/blueprint.hpp"
+#include "comdml/learn/evaluate.hpp"
+#include "comdml/learn/join.hpp"
+#include "comdml/learn/peers.hpp"
+#include "comdml/learn/policies.hpp"
+#include "comdml/learn/pool.hpp"
+#include "comdml/pairing/plan.hpp"
+#include "comdml/split/sides.hpp"
+#include "comdml/split/smashed_data.hpp"
+
+namespace comdml::learn {
+
+/// The pair in which an agent is the slow one; nullptr if there is none.
+[[nodiscard]] inline const pairing::assignment* pair_of(const pairing::plan& plan, agent_id slow) {
+  const auto found = std::ranges::find(plan.pairs, slow, &pairing::assignment::slow);
+  return found == plan.pairs.end() ? nullptr : &*found;
+}
+
+/// A guest's tail on its helper: a copy of its own, so that own and guest work do not touch each other.
+struct guest {
+  agent_id id;
+  split_point cut;
+  split::training_state<float> state;
+  std::size_t batches_left;
+  evaluation loss{};
+  bool finite = true;
+};
+
+/// Trains, round by round. `Images` is the shard that the agent owns.
+template <Job J, Dataset Images>
+class local_training {
+ public:
+  using workspace = typename types<J>::workspace;
+  using line = peers<typename J::transport>;
+
+  local_training(const settings<J>& how, const blueprint<J>& model, const Images& images, batches_per_second speed,
+                 line& fleet, pool<workspace>& memory, execution exec)
+      : settings_{how},
+        model_{model},
+        images_{images},
+        speed_{speed},
+        fleet_{fleet},
+        memory_{memory},
+        exec_{exec},
+        loader_{images, {.batch = how.batch, .seed = how.seed, .owner = fleet.self()}, how.augmentation} {}
+
+  /// Images trained on in a round, repeated epochs counted again.
+  [[nodiscard]] std::size_t work() const { return images_.size() * settings_.local_epochs; }
+
+  /// Seconds for `share` of the full model's training on `count` images.
+  [[nodiscard]] seconds cost(double share, std::size_t count) const {
+    return share * (batches{static_cast<double>(count) / static_cast<double>(settings_.batch)} / speed_);
+  }
+
+  /// Runs `body(workspace)` in a compute slot.
+  template <class Body>
+  void compute(seconds duration, Body&& body) {
+    fleet_.check();
+    fleet_.transport().clock().compute(duration, [&] {
+      const auto lease = memory_.acquire();
+      body(*lease);
+    });
+  }
+
+  /// Trains what the plan gives this agent, from the state that all share. `work_of(agent)` is another agent's work().
+  template <class WorkOf>
+  void train(const pairing::plan& plan, const replica& common, double learning_rate, WorkOf&& work_of) {
+    trained = common;
+    guests.clear();
+    own_loss = {};
+    finite = true;
+    activation_bytes = {};
+    learning_rate_ = learning_rate;
+    for (const pairing::assignment& pair : plan.pairs)
+      if (pair.fast == fleet_.self())
+        guests.push_back({pair.slow, pair.split, common.body, guest_batches(work_of(pair.slow))});
+    std::ranges::sort(guests, {}, &guest::id);
+
+    begin = fleet_.transport().clock().now();
+    if (const pairing::assignment* pair = pair_of(plan, fleet_.self()))
+      train_kept_units(*pair);
+    else
+      train_with_guests();
+    end = fleet_.transport().clock().now();
+  }
+
+  // ------------------------------------------------------------------------------------------ what the round gave
+  replica trained;
+  std::vector<guest> guests;  ///< ascending by id
+  evaluation own_loss;        ///< of the whole model; nothing for a slow agent, whose helper knows it
+  bool finite = true;         ///< whether all losses and weights of the agent's own part were
+  bytes activation_bytes{};
+  seconds begin{};
+  seconds end{};
+
+ private:
+  using transport = typename J::transport;
+
+  void count(evaluation& sum, const nn::loss_result& result, std::size_t images, bool& all_finite_so_far) {
+    all_finite_so_far = all_finite_so_far && std::isfinite(result.sum);
+    sum += {static_cast<std::int64_t>(images), static_cast<std::int64_t>(result.right), to_micro(result.sum)};
+  }
+
+  /// Calls step(images in the batch) for every mini-batch of the round, in order; the loader is ready for each.
+  template <class Step>
+  void for_each_own_batch(Step&& step) {
+    const std::vector<index_range> plan = data::batch_plan(images_.size(), settings_.batch);
+    for (std::size_t epoch = 0; epoch < settings_.local_epochs; ++epoch) {
+      loader_.start(fleet_.round(), epoch);
+      for (const index_range& images : plan) step(images.size());
+    }
+  }
+
+  void train_kept_units(const pairing::assignment& pair) {
+    const std::size_t h = model_.head_of(pair.split);
+    const auto& head = model_.heads[h];
+    const split::slow_side side{model_.net, head, pair.split, settings_.loss, settings_.optimizer};
+    const auto kept = [&] { return split::part_of(model_.net, trained.body, split::kept_units(model_.net, pair.split)); };
+    const auto auxiliary = [&] { return split::part_of(head, trained.heads[h], {0, head.units()}); };
+    const double share = model_.entry_of(pair.split).slow_share;
+    std::vector<std::byte> message;
+    for_each_own_batch([&](std::size_t images) {
+      compute(cost(share, images), [&](workspace& memory) {
+        loader_.next(batch_);
+        const nn::loss_result result = side.step(
+            kept(), auxiliary(), batch_.inputs, batch_.labels, learning_rate_, memory, exec_,
+            [&](std::span<const float> z) { split::encode_smashed<typename J::wire>(z, batch_.labels, message); });
+        finite = finite && std::isfinite(result.sum);
+        ++trained.body.optimizer.updates;
+        ++trained.heads[h].optimizer.updates;
+      });
+      activation_bytes += bytes{static_cast<double>(message.size())};
+      fleet_.require_ok("sending activations", pair.fast,
+                        fleet_.transport().send(pair.fast, fleet_.tag(message_kind::smashed_data),
+                                                std::exchange(message, {}), seconds::infinity()));
+    });
+    finite = finite && all_finite(kept()) && all_finite(auxiliary());
+  }
+
+  /// A guest batch that waits is served first, an own one otherwise, so the agent never idles while it has work, and no
+  /// guest waits for the agent's own task. The order of the two changes no bit.
+  void train_with_guests() {
+    const split::fast_side side{model_.net, split_point{0}, settings_.loss, settings_.optimizer};
+    const auto whole = [&] { return split::part_of(model_.net, trained.body, model_.all_units()); };
+    for_each_own_batch([&](std::size_t images) {
+      while (serve_guest(fleet_.transport().clock().now())) {
+      }
+      compute(cost(1, images), [&](workspace& memory) {
+        loader_.next(batch_);
+        count(own_loss, side.step(whole(), batch_.inputs, batch_.labels, learning_rate_, memory, exec_), images, finite);
+        ++trained.body.optimizer.updates;
+      });
+    });
+    while (serve_guest(seconds::infinity())) {
+    }
+    finite = finite && all_finite(whole());
+    for (guest& g : guests)
+      g.finite = g.finite &&
+                 all_finite(split::part_of(model_.net, g.state, split::handed_over_units(model_.net, g.cut)));
+  }
+
+  /// Mini-batches that a guest sends in this round, from its work.
+  [[nodiscard]] std::size_t guest_batches(std::size_t images) const {
+    return data::batch_plan(images / settings_.local_epochs, settings_.batch).size() * settings_.local_epochs;
+  }
+
+  /// Trains one guest batch that arrives by the deadline. \returns whether there was one
+  bool serve_guest(seconds deadline) {
+    std::vector<comm::channel> waiting;
+    for (const guest& g : guests)
+      if (g.batches_left > 0) waiting.push_back({g.id, fleet_.tag(message_kind::smashed_data)});
+    if (waiting.empty()) return false;
+    fleet_.check();
+    const comm::delivery message = fleet_.transport().receive_any(waiting, deadline);
+    if (message.result == comm::result::timed_out) return false;
+    fleet_.require_ok("receiving activations", message.from, message.result);
+    guest& g = *std::ranges::find(guests, message.from, &guest::id);
+    split::decode_smashed<typename J::wire>(message.data, model_.net.output_shape(g.cut.value - 1), model_.net.classes(),
+                                            settings_.batch + 1, activations_, labels_);
+    compute(cost(model_.entry_of(g.cut).fast_share, labels_.size()), [&](workspace& memory) {
+      const split::fast_side side{model_.net, g.cut, settings_.loss, settings_.optimizer};
+      const auto tail = split::part_of(model_.net, g.state, split::handed_over_units(model_.net, g.cut));
+      count(g.loss, side.step(tail, activations_, labels_, learning_rate_, memory, exec_), labels_.size(), g.finite);
+      ++g.state.optimizer.updates;
+    });
+    --g.batches_left;
+    return true;
+  }
+
+  const settings<J>& settings_;
+  const blueprint<J>& model_;
+  const Images& images_;
+  batches_per_second speed_;
+  line& fleet_;
+  pool<workspace>& memory_;
+  execution exec_;
+  data::loader<Images, typename J::augmentation> loader_;
+  double learning_rate_ = 0;
+
+  // reused from batch to batch
+  data::batch batch_;
+  std::vector<float> activations_;
+  std::vector<label> labels_;
+};
+
+}  // namespace comdml::learn

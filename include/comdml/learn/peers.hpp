@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: BSL-1.0
+/// \file
+/// An agent's line to the rest of the fleet: exchanges of small records with all, agreement, and what happens when a peer
+/// does not answer.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "comdml/comm/collective.hpp"
+#include "comdml/comm/message.hpp"
+#include "comdml/comm/transport.hpp"
+#include "comdml/concepts.hpp"
+#include "comdml/core/errors.hpp"
+#include "comdml/learn/control.hpp"
+
+namespace comdml::learn {
+
+/// Thrown through an agent's code when the embedding program asked it to stop.
+struct interrupted {};
+
+/// A peer ended or did not answer in time. Where several agents fail, another error is the cause of this one.
+class peer_lost_error : public run_error {
+ public:
+  using run_error::run_error;
+};
+
+/// Kinds of message, the `kind` of a comm::tag.
+enum class message_kind : std::uint16_t { status = 1, smashed_data, training_report, weights, round_counts, verdict };
+
+/// All agents of a fleet, as one of them sees them.
+template <Transport T>
+class peers {
+ public:
+  peers(T& line, const link_matrix& links, const control& hold)
+      : line_{line}, control_{hold}, group_{epoch_index{}, everyone(links), links} {}
+
+  [[nodiscard]] T& transport() noexcept { return line_; }
+  [[nodiscard]] agent_id self() const { return line_.self(); }
+  [[nodiscard]] const std::vector<agent_id>& members() const noexcept { return group_.members(); }
+  [[nodiscard]] std::size_t rank_of(agent_id agent) const {
+    return static_cast<std::size_t>(std::ranges::find(members(), agent) - members().begin());
+  }
+
+  void begin_round(round_index round) noexcept { round_ = round; }
+  [[nodiscard]] round_index round() const noexcept { return round_; }
+  [[nodiscard]] comm::tag tag(message_kind kind) const {
+    return {round_.value, static_cast<std::uint16_t>(kind), 0};
+  }
+
+  /// Between two mini-batches: the place to stop or to pause.
+  void check() const {
+    if (control_.pause) control_.pause->wait(control_.stop);
+    if (control_.stop.stop_requested()) throw interrupted{};
+  }
+
+  /// Does nothing if the result is ok. `what` failed otherwise.
+  void require_ok(const char* what, agent_id peer, comm::result result) const {
+    if (result == comm::result::ok) return;
+    if (control_.stop.stop_requested()) throw interrupted{};  // the peer left because it was asked to, too
+    throw peer_lost_error{text("agent ", self(), ", round ", round_.value + 1, ": ", what, ": agent ", peer,
+                               result == comm::result::timed_out ? " did not answer in time" : " was lost")};
+  }
+
+  /// All agents' records of one kind: read(reader, sender) is called in the order of the members.
+  template <class Read>
+  void exchange(message_kind kind, comm::message_writer&& own, Read&& read) {
+    const comm::gathered all = comm::all_gather(line_, group_, tag(kind), own.take(), seconds::infinity());
+    require_ok("an exchange with all", all.outcome.culprit.value_or(self()), all.outcome.result);
+    for (std::size_t rank = 0; rank < members().size(); ++rank) {
+      comm::message_reader from{all.records[rank], members()[rank]};
+      read(from, members()[rank]);
+      from.finish();
+    }
+  }
+
+  /// Sums the vectors of all agents. \returns bytes that this agent sent, as a relay too
+  template <Collective C>
+  bytes sum(const C& collective, message_kind kind, std::span<float> values) {
+    const comm::outcome done = comm::all_reduce(line_, collective, group_, tag(kind), values, seconds::infinity());
+    require_ok("the all-reduce", done.culprit.value_or(self()), done.result);
+    return done.sent;
+  }
+
+  /// \throws run_error that names the agents whose digest is not that of the first one
+  void require_agreement(const char* what, const std::vector<std::pair<agent_id, std::uint64_t>>& digests) const {
+    std::string others;
+    for (const auto& [agent, digest] : digests)
+      if (digest != digests.front().second) others += text(others.empty() ? "" : ", ", agent);
+    if (!others.empty())
+      throw run_error{text("round ", round_.value + 1, ": agents ", others, " hold another ", what, " than agent ",
+                           digests.front().first, "; do all run the same program with the same settings?")};
+  }
+
+ private:
+  [[nodiscard]] static std::vector<agent_id> everyone(const link_matrix& links) {
+    std::vector<agent_id> ids;
+    for (std::uint32_t id = 0; id < links.agents(); ++id) ids.push_back(agent_id{id});
+    return ids;
+  }
+
+  T& line_;
+  const control& control_;
+  comm::group group_;
+  round_index round_{};
+};
+
+}  // namespace comdml::learn
