@@ -15,7 +15,7 @@ using namespace comdml;
 
 namespace {
 
-link_matrix all_linked(std::size_t agents, comdml::link each) {
+link_matrix all_linked(std::size_t agents, directed_link each) {
   link_matrix links{agents};
   for (std::uint32_t i = 0; i < agents; ++i)
     for (std::uint32_t j = 0; j < i; ++j) links.set_both(agent_id{i}, agent_id{j}, each);
@@ -23,7 +23,7 @@ link_matrix all_linked(std::size_t agents, comdml::link each) {
 }
 
 template <class Time>
-auto agents_over(comdml::link each, comm::in_process_options options) {
+auto agents_over(directed_link each, comm::in_process_options options) {
   return [each, options](std::size_t agents, auto check) {
     comm::in_process<Time>{all_linked(agents, each), options}.run(check);
   };

@@ -64,7 +64,7 @@ class virtual_time {
   }
 
   /// A directed link is a queue: a message leaves when the one before it is through.
-  static seconds arrival(const link& over, seconds& link_free, seconds departure, bytes size) {
+  static seconds arrival(const directed_link& over, seconds& link_free, seconds departure, bytes size) {
     link_free = std::max(departure, link_free) + size / over.rate;
     return link_free + over.latency;
   }

@@ -57,7 +57,7 @@ class wall_time {
     return now() < agents_[id.value].kill;
   }
 
-  static seconds arrival(const link&, seconds&, seconds departure, bytes) { return departure; }
+  static seconds arrival(const directed_link&, seconds&, seconds departure, bytes) { return departure; }
 
  private:
   using clock = std::chrono::steady_clock;

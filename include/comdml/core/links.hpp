@@ -14,11 +14,11 @@
 namespace comdml {
 
 /// One direction between two agents. Rate zero = there is no link.
-struct link {
+struct directed_link {
   bits_per_second rate{};
   seconds latency{};
 
-  friend bool operator==(const link&, const link&) = default;
+  friend bool operator==(const directed_link&, const directed_link&) = default;
 };
 
 /// Square table of directed links. An agent has no link to itself; asking for it is allowed and gives rate zero.
@@ -30,12 +30,12 @@ class link_matrix {
 
   [[nodiscard]] std::size_t agents() const noexcept { return agents_; }
 
-  [[nodiscard]] const link& operator()(agent_id from, agent_id to) const { return links_[index(from, to)]; }
+  [[nodiscard]] const directed_link& operator()(agent_id from, agent_id to) const { return links_[index(from, to)]; }
 
   /// Sets one direction.
-  void set(agent_id from, agent_id to, link value) { links_[index(from, to)] = value; }
+  void set(agent_id from, agent_id to, directed_link value) { links_[index(from, to)] = value; }
   /// Sets both directions alike.
-  void set_both(agent_id a, agent_id b, link value) {
+  void set_both(agent_id a, agent_id b, directed_link value) {
     set(a, b, value);
     set(b, a, value);
   }
@@ -49,7 +49,7 @@ class link_matrix {
   }
 
   std::size_t agents_ = 0;
-  std::vector<link> links_;
+  std::vector<directed_link> links_;
 };
 
 }  // namespace comdml

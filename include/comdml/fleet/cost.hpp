@@ -37,7 +37,7 @@ struct overlapped {
     COMDML_REQUIRE(entry < fleet.profile.splits.size(), "entry ", entry, " of ", fleet.profile.splits.size());
     COMDML_REQUIRE(agent != helper, "agent ", agent, " cannot help itself");
     const split_cost& split = fleet.profile.splits[entry];
-    const link& way = fleet.links(agent, helper);
+    const directed_link& way = fleet.links(agent, helper);
     if (way.rate.value() == 0) return seconds::infinity();
     const batches guest = at(fleet, agent).work;
     const seconds slow = guest * split.slow_share / at(fleet, agent).speed;

@@ -46,7 +46,7 @@ inline void validate(const instance& fleet) {
     COMDML_REQUIRE(std::isfinite(speed) && speed > 0, "speed ", speed, " of agent ", i);
     COMDML_REQUIRE(std::isfinite(work) && work >= 0, "work ", work, " of agent ", i);
     for (std::uint32_t j = 0; j < fleet.agents.size(); ++j) {
-      const link& way = fleet.links(agent_id{i}, agent_id{j});
+      const directed_link& way = fleet.links(agent_id{i}, agent_id{j});
       COMDML_REQUIRE(way.rate.value() >= 0, "rate ", way.rate.value(), " from ", i, " to ", j);
       COMDML_REQUIRE(std::isfinite(way.latency.value()) && way.latency.value() >= 0, "latency ", way.latency.value(),
                      " from ", i, " to ", j);

@@ -148,7 +148,7 @@ TEST_CASE("steps and bytes are those of the literature") {
 TEST_CASE("under virtual time a ring takes what the formula says") {
   // 2 (P-1) (latency + chunk / rate)
   const std::size_t count = 4000;
-  const comdml::link each{bits_per_second{8e6}, seconds{0.5}};
+  const directed_link each{bits_per_second{8e6}, seconds{0.5}};
   const reduced ring = reduce<virtual_network>(all_linked(4, each), comm::ring{}, count);
   CHECK(ring.time == doctest::Approx(6 * (0.5 + 4000e-6)).epsilon(1e-12));
   // 2 lg P latency + 2 (P-1)/P n / rate

@@ -11,7 +11,7 @@
 using namespace comm_test;
 
 namespace {
-constexpr comdml::link second_away{bits_per_second::infinity(), seconds{1}};
+constexpr directed_link second_away{bits_per_second::infinity(), seconds{1}};
 
 template <class Function>
 std::string message_of(Function&& f) {

@@ -15,7 +15,7 @@ using namespace comm_test;
 
 namespace {
 
-comdml::link mbps(double rate) { return {megabits_per_second(rate), {}}; }
+directed_link mbps(double rate) { return {megabits_per_second(rate), {}}; }
 
 std::vector<agent_id> agents(std::initializer_list<std::size_t> list) {
   std::vector<agent_id> all;

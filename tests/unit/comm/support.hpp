@@ -23,7 +23,7 @@ using virtual_endpoint = virtual_network::endpoint;
 
 inline constexpr seconds never = seconds::infinity();
 inline constexpr comm::tag plain{};
-inline constexpr comdml::link instant{bits_per_second::infinity(), {}};
+inline constexpr directed_link instant{bits_per_second::infinity(), {}};
 
 inline agent_id id(std::size_t value) { return agent_id{static_cast<std::uint32_t>(value)}; }
 
@@ -35,26 +35,26 @@ inline std::vector<agent_id> ids(std::size_t count) {
 
 /// Links in both directions between the given pairs.
 inline link_matrix linked(std::size_t agents, std::initializer_list<std::pair<std::size_t, std::size_t>> pairs,
-                          comdml::link each = instant) {
+                          directed_link each = instant) {
   link_matrix links{agents};
   for (const auto& [a, b] : pairs) links.set_both(id(a), id(b), each);
   return links;
 }
 
-inline link_matrix all_linked(std::size_t agents, comdml::link each = instant) {
+inline link_matrix all_linked(std::size_t agents, directed_link each = instant) {
   link_matrix links{agents};
   for (std::size_t i = 0; i < agents; ++i)
     for (std::size_t j = 0; j < i; ++j) links.set_both(id(i), id(j), each);
   return links;
 }
 
-inline link_matrix line(std::size_t agents, comdml::link each = instant) {
+inline link_matrix line(std::size_t agents, directed_link each = instant) {
   link_matrix links{agents};
   for (std::size_t i = 1; i < agents; ++i) links.set_both(id(i - 1), id(i), each);
   return links;
 }
 
-inline link_matrix star(std::size_t agents, comdml::link each = instant) {
+inline link_matrix star(std::size_t agents, directed_link each = instant) {
   link_matrix links{agents};
   for (std::size_t i = 1; i < agents; ++i) links.set_both(id(0), id(i), each);
   return links;

@@ -10,7 +10,7 @@ using namespace comm_test;
 
 namespace {
 // 8 bits in a microsecond: 1000 bytes take 1 ms.
-constexpr comdml::link megabyte_a_second{bits_per_second{8e6}, seconds{0.25}};
+constexpr directed_link megabyte_a_second{bits_per_second{8e6}, seconds{0.25}};
 }  // namespace
 
 TEST_CASE("computing takes what it is booked for, whatever the work does") {

@@ -8,11 +8,11 @@ using namespace comdml;
 TEST_CASE("links are directed, and absent until they are set") {
   link_matrix links{3};
   CHECK(links.agents() == 3);
-  const comdml::link fast{.rate = megabits_per_second(100), .latency = seconds{.01}};
-  const comdml::link slow{.rate = megabits_per_second(10), .latency = {}};
+  const directed_link fast{.rate = megabits_per_second(100), .latency = seconds{.01}};
+  const directed_link slow{.rate = megabits_per_second(10), .latency = {}};
   links.set(agent_id{0}, agent_id{1}, fast);
   CHECK(links(agent_id{0}, agent_id{1}) == fast);
-  CHECK(links(agent_id{1}, agent_id{0}) == comdml::link{});
+  CHECK(links(agent_id{1}, agent_id{0}) == directed_link{});
   CHECK(links(agent_id{2}, agent_id{2}).rate.value() == 0);
   links.set_both(agent_id{2}, agent_id{1}, slow);
   CHECK(links(agent_id{2}, agent_id{1}) == slow);

@@ -33,7 +33,7 @@ TEST_CASE("the paper's links are symmetric, of the published rates, all of them 
       for (std::uint32_t a = 0; a < agents; ++a) {
         CHECK(fleet.links(agent_id{a}, agent_id{a}).rate.value() == 0);
         for (std::uint32_t b = 0; b < a; ++b) {
-          const comdml::link way = fleet.links(agent_id{a}, agent_id{b});
+          const directed_link way = fleet.links(agent_id{a}, agent_id{b});
           CHECK(way == fleet.links(agent_id{b}, agent_id{a}));
           CHECK(way.latency == seconds{});
           CHECK(published.contains(way.rate.value()));
