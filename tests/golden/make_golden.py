@@ -275,7 +275,7 @@ def optimizers():
 
 
 def write(path, lines):
-    path.write_text("".join(f"{label}: {' '.join(f'{value:.17g}' for value in values)}\n" for label, values in lines))
+    path.write_text("".join(f"{label}: {' '.join(f'{value:.15g}' for value in values)}\n" for label, values in lines))
     print(path, path.stat().st_size, "bytes")
 
 
@@ -288,7 +288,7 @@ def main():
     train_both(case, sgd_rate=0.02, adam_rate=1e-3)
     write(folder / "resnet20.txt", case.lines)
 
-    case = Case(bottleneck56, seed=2, images=6, height=15, width=18, channels=3, classes=10, samples=5)
+    case = Case(bottleneck56, seed=2, images=6, height=15, width=18, channels=3, classes=10, samples=16)
     case.gradients()
     train_both(case, sgd_rate=2e-4, adam_rate=1e-3)
     write(folder / "bottleneck56.txt", case.lines)
