@@ -53,6 +53,7 @@ class command_line {
     command_.add_option_function("--" + name, assign, help)
         ->group(group_)
         ->type_name(type)
+        ->take_last()
         ->check(CLI::Validator{[check = std::move(check)](std::string& written) { return check(written); }, ""});
   }
 

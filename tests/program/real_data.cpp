@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: BSL-1.0
+/// \file
+/// Real images, where they are at hand: COMDML_TEST_DATA names the directory that holds cifar10-lossless and mnist.
+#include <cstdlib>
+
+#include "support.hpp"
+
+using namespace support;
+
+namespace {
+
+fs::path data(const std::string& name) {
+  const char* const root = std::getenv("COMDML_TEST_DATA");
+  if (root == nullptr || !fs::is_directory(fs::path{root} / name)) {
+    MESSAGE("skipped: COMDML_TEST_DATA has no ", name);
+    return {};
+  }
+  return fs::path{root} / name;
+}
+
+}  // namespace
+
+TEST_CASE("CIFAR-10 trains and is evaluated") {
+  const fs::path directory = data("cifar10-lossless");
+  if (directory.empty()) return;
+  const scratch files;
+  const std::string out = (files / "run").string();
+  const ending end = run({"train", "--dataset", "cifar10", "--data-dir", directory.string(), "--train-limit", "400",
+                          "--test-limit", "100", "--agents", "4", "--rounds", "2", "--json", "--out", out});
+  INFO(end.error);
+  REQUIRE(end.code == 0);
+  CHECK(end.result()["test_accuracy"] > 0);
+  const ending again = run({"evaluate", "--weights", out + "/model.safetensors", "--dataset", "cifar10", "--data-dir",
+                            directory.string(), "--test-limit", "100", "--json"});
+  REQUIRE(again.code == 0);
+  CHECK(again.result()["test_accuracy"] == end.result()["test_accuracy"]);
+}
+
+TEST_CASE("a little of MNIST is learned") {
+  const fs::path directory = data("mnist");
+  if (directory.empty()) return;
+  const ending end = run({"train", "--dataset", "mnist", "--data-dir", directory.string(), "--train-limit", "1000",
+                          "--test-limit", "300", "--agents", "4", "--rounds", "3", "--json"});
+  INFO(end.error);
+  REQUIRE(end.code == 0);
+  CHECK(end.result()["test_accuracy"] > 0.5);
+}

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: BSL-1.0
+/// \file
+/// Runs the program in a process of its own.
+#pragma once
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <sstream>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <doctest/doctest.h>
+#include <nlohmann/json.hpp>
+
+namespace support {
+
+namespace fs = std::filesystem;
+using json = nlohmann::json;
+
+inline std::string content(const fs::path& file) {
+  std::ifstream in{file, std::ios::binary};
+  return {std::istreambuf_iterator<char>{in}, {}};
+}
+
+inline void write(const fs::path& file, const std::string& bytes) {
+  std::ofstream out{file, std::ios::binary};
+  out << bytes;
+}
+
+inline std::vector<std::string> lines(const std::string& whole) {
+  std::vector<std::string> found;
+  std::istringstream in{whole};
+  for (std::string line; std::getline(in, line);) found.push_back(line);
+  return found;
+}
+
+inline bool contains(const std::string& whole, const std::string& part) {
+  return whole.find(part) != std::string::npos;
+}
+
+/// A directory that goes away with the test.
+class scratch {
+ public:
+  scratch() {
+    std::string name = (fs::temp_directory_path() / "comdml-program-XXXXXX").string();
+    REQUIRE(mkdtemp(name.data()) != nullptr);
+    path_ = name;
+  }
+  ~scratch() {
+    std::error_code ignored;
+    fs::remove_all(path_, ignored);
+  }
+  scratch(const scratch&) = delete;
+  scratch& operator=(const scratch&) = delete;
+
+  [[nodiscard]] fs::path operator/(const std::string& name) const { return path_ / name; }
+
+ private:
+  fs::path path_;
+};
+
+struct ending {
+  int code = -1;  ///< 128 + signal where a signal killed it
+  std::string out{};
+  std::string error{};
+
+  /// The object that --json printed last.
+  [[nodiscard]] json result() const {
+    INFO(error);
+    REQUIRE_FALSE(lines(out).empty());
+    return json::parse(lines(out).back());
+  }
+};
+
+/// The program at work.
+class process {
+ public:
+  explicit process(const std::vector<std::string>& arguments) {
+    const std::string out = (files_ / "out").string();
+    const std::string error = (files_ / "error").string();
+    std::vector<char*> argv;
+    std::string program = COMDML_PROGRAM;
+    argv.push_back(program.data());
+    std::vector<std::string> copies = arguments;
+    for (std::string& argument : copies) argv.push_back(argument.data());
+    argv.push_back(nullptr);
+    id_ = fork();
+    REQUIRE(id_ >= 0);
+    if (id_ > 0) return;
+    dup2(open(out.c_str(), O_WRONLY | O_CREAT, 0600), STDOUT_FILENO);
+    dup2(open(error.c_str(), O_WRONLY | O_CREAT, 0600), STDERR_FILENO);
+    execv(argv[0], argv.data());
+    _exit(127);
+  }
+
+  void signal(int number) const { kill(id_, number); }
+
+  /// Waits until `file` has `count` lines; false if the program ended before, or after two minutes.
+  [[nodiscard]] bool wait_for_lines(const fs::path& file, std::size_t count) {
+    for (int tries = 0; tries < 12'000 && !ended(); ++tries) {
+      if (lines(content(file)).size() >= count) return true;
+      std::this_thread::sleep_for(std::chrono::milliseconds{10});
+    }
+    return false;
+  }
+
+  [[nodiscard]] ending wait() {
+    if (!ended_) waitpid(id_, &status_, 0);
+    ended_ = true;
+    return {WIFEXITED(status_) ? WEXITSTATUS(status_) : 128 + WTERMSIG(status_), content(files_ / "out"),
+            content(files_ / "error")};
+  }
+
+ private:
+  bool ended() {
+    if (!ended_) ended_ = waitpid(id_, &status_, WNOHANG) == id_;
+    return ended_;
+  }
+
+  scratch files_;
+  pid_t id_ = -1;
+  int status_ = 0;
+  bool ended_ = false;
+};
+
+inline ending run(const std::vector<std::string>& arguments) { return process{arguments}.wait(); }
+
+/// A short training run with more options.
+inline std::vector<std::string> quick(const std::vector<std::string>& more) {
+  std::vector<std::string> all{"train", "--train-limit", "200", "--test-limit", "80", "--rounds", "2", "--json"};
+  all.insert(all.end(), more.begin(), more.end());
+  return all;
+}
+
+}  // namespace support
