@@ -4,8 +4,9 @@
 #pragma once
 
 #include <functional>
+#include <vector>
 
-#include <CLI/CLI.hpp>
+#include "command_line.hpp"
 
 namespace program {
 
@@ -20,9 +21,18 @@ enum exit_code : int {
 /// What runs if the command was given; returns an exit_code. Bad input is a comdml::input_error.
 using action = std::function<int()>;
 
-// Each adds its command to the program.
-action add_train(CLI::App& program);
-action add_evaluate(CLI::App& program);
-action add_predict(CLI::App& program);
+struct command_entry {
+  const char* name;
+  const char* help;
+  /// Gives the command its options.
+  action (*add)(command);
+};
+
+[[nodiscard]] action add_train(command options);
+[[nodiscard]] action add_evaluate(command options);
+[[nodiscard]] action add_predict(command options);
+
+/// Reads the command line and runs the command that it names. Returns an exit_code.
+[[nodiscard]] int run_command_line(int argc, char** argv, const std::vector<command_entry>& entries);
 
 }  // namespace program

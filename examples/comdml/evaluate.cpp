@@ -12,7 +12,6 @@
 
 #include <nlohmann/json.hpp>
 
-#include "command_line.hpp"
 #include "commands.hpp"
 #include "comdml/core/errors.hpp"
 #include "comdml/learn/evaluate.hpp"
@@ -79,23 +78,20 @@ int evaluate(const evaluate_options& options) {
 
 }  // namespace
 
-action add_evaluate(CLI::App& program) {
-  const auto options = std::make_shared<evaluate_options>();
-  CLI::App* const command =
-      program.add_subcommand("evaluate", "Test a trained model on the test images of a data set.");
-  command_line visitor{*command};
-  visitor.text("weights", options->weights, "FILE", existing_file, "model.safetensors of a training run");
-  command->get_option("--weights")->required();
-  visitor.text("dataset", options->dataset, "NAME", one_of(data_set_names()), "images to test on");
-  visitor.text("data-dir", options->data_dir, "DIR", existing_directory,
+action add_evaluate(command options) {
+  const auto given = std::make_shared<evaluate_options>();
+  options.text("weights", given->weights, "FILE", existing_file, "model.safetensors of a training run");
+  options.require("weights");
+  options.text("dataset", given->dataset, "NAME", one_of(data_set_names()), "images to test on");
+  options.text("data-dir", given->data_dir, "DIR", existing_directory,
                "directory with the data set's files, as for train");
-  visitor.count("test-limit", options->test_limit, {}, "use the first N test images; 0 = all");
-  visitor.count("threads", options->threads, {0, 1024}, "cores to use, no matter for the result; 0 = all");
-  visitor.flag("json", options->json, "print one JSON object on one line");
-  command->footer(
+  options.count("test-limit", given->test_limit, {}, "use the first N test images; 0 = all");
+  options.count("threads", given->threads, {0, 1024}, "cores to use, no matter for the result; 0 = all");
+  options.flag("json", given->json, "print one JSON object on one line");
+  options.footer(
       "Pixels are normalized as the file says that they were in training.\n\nExample:\n"
       "  comdml evaluate --weights digits/model.safetensors --dataset digits");
-  return [options] { return evaluate(*options); };
+  return [given] { return evaluate(*given); };
 }
 
 }  // namespace program

@@ -25,7 +25,10 @@ namespace {
 
 std::string joined(const std::vector<double>& values) {
   std::string list;
-  for (const double value : values) list += (list.empty() ? "" : ",") + to_text(value);
+  for (const double value : values) {
+    if (!list.empty()) list += ',';
+    list += to_text(value);
+  }
   return list;
 }
 

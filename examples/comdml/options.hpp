@@ -28,7 +28,7 @@ struct train_options {
   std::string auxiliary_head = "pool_linear";
 
   std::uint64_t agents = 10;
-  std::uint64_t rounds = 10;
+  std::uint64_t rounds = 20;
   std::uint64_t batch = 16;
   std::uint64_t local_epochs = 1;
   std::string partition = "iid";
@@ -99,7 +99,7 @@ void visit_options(Options& o, Visitor&& v) {
   v.text("optimizer", o.optimizer, "NAME", one_of({"sgd", "adam"}), "sgd (Nesterov momentum), or adam (AMSGrad)");
   v.text("optimizer-state", o.optimizer_state, "HOW", one_of({"reset", "averaged"}),
          "the optimizer's memory at the end of a round: forgotten, or averaged like the weights");
-  v.number("learning-rate", o.learning_rate, {0, 1000, true}, "step size [default: 0.05 for sgd, 0.001 for adam]");
+  v.number("learning-rate", o.learning_rate, {0, 1000, true}, "step size [default: 0.02 for sgd, 0.001 for adam]");
   v.number("momentum", o.momentum, {0, 1}, "of sgd");
   v.number("weight-decay", o.weight_decay, {0, 1000}, "of either optimizer");
   v.text("schedule", o.schedule, "NAME", one_of({"constant", "plateau", "step"}),

@@ -9,6 +9,7 @@
 #include <variant>
 #include <vector>
 
+#include "any_cuts.hpp"
 #include "comdml/comm/collective.hpp"
 #include "comdml/data/augment.hpp"
 #include "comdml/learn/all_reduce.hpp"
@@ -19,19 +20,9 @@
 #include "comdml/nn/sgd.hpp"
 #include "comdml/pairing/greedy.hpp"
 #include "comdml/pairing/none.hpp"
-#include "comdml/split/cuts.hpp"
 #include "models.hpp"
 
 namespace program {
-
-struct any_cuts {
-  std::variant<comdml::split::every_block, comdml::split::stages> choice;
-
-  template <comdml::Network N>
-  [[nodiscard]] std::vector<comdml::split_point> points(const N& net) const {
-    return std::visit([&](const auto& cuts) { return cuts.points(net); }, choice);
-  }
-};
 
 struct any_head {
   any_network (*build)(image_shape, std::size_t) = make_pool_linear;

@@ -10,7 +10,6 @@
 
 #include <nlohmann/json.hpp>
 
-#include "command_line.hpp"
 #include "commands.hpp"
 #include "comdml/data/normalization.hpp"
 #include "comdml/learn/evaluate.hpp"
@@ -49,21 +48,18 @@ int predict(const predict_options& options) {
 
 }  // namespace
 
-action add_predict(CLI::App& program) {
-  const auto options = std::make_shared<predict_options>();
-  CLI::App* const command = program.add_subcommand("predict", "Say which class pictures belong to, and how likely.");
-  command_line visitor{*command};
-  visitor.text("weights", options->weights, "FILE", existing_file, "model.safetensors of a training run");
-  command->get_option("--weights")->required();
-  visitor.flag("json", options->json, "print one JSON object on one line for each picture");
-  command->add_option("images", options->images, "binary PGM (P5, for gray models) or PPM (P6, for colored ones) files")
-      ->type_name("IMAGE")
-      ->required();
-  command->footer(
+action add_predict(command options) {
+  const auto given = std::make_shared<predict_options>();
+  options.text("weights", given->weights, "FILE", existing_file, "model.safetensors of a training run");
+  options.require("weights");
+  options.flag("json", given->json, "print one JSON object on one line for each picture");
+  options.words("images", given->images, "IMAGE",
+                "binary PGM (P5, for gray models) or PPM (P6, for colored ones) files");
+  options.footer(
       "A picture must have the size of the model's input (8x8 for digits, 28x28 for MNIST, 32x32 for CIFAR);\n"
       "other formats are converted by: convert IN -resize 32x32! OUT.ppm\n\nExample:\n"
       "  comdml predict --weights digits/model.safetensors seven.pgm");
-  return [options] { return predict(*options); };
+  return [given] { return predict(*given); };
 }
 
 }  // namespace program

@@ -7,7 +7,7 @@
 #include <iosfwd>
 #include <string>
 
-#include "comdml/learn/agent.hpp"
+#include "comdml/learn/history.hpp"
 #include "comdml/learn/round_report.hpp"
 #include "comdml/report/metrics.hpp"
 

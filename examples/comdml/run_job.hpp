@@ -12,6 +12,7 @@
 
 #include "comdml/core/errors.hpp"
 #include "comdml/learn/fleet_trainer.hpp"
+#include "policies.hpp"
 #include "train_task.hpp"
 
 namespace program {
@@ -42,7 +43,7 @@ comdml::learn::settings<J> settings_of(const train_task& task) {
   how.target_accuracy = o.target_accuracy;
   how.optimizer_state =
       o.optimizer_state == "averaged" ? learn::optimizer_carry::averaged : learn::optimizer_carry::reset_each_round;
-  how.cuts = cuts_of(o);
+  how.cuts = any_cuts{o.cuts};
   how.auxiliary_head = choose<any_head>(o.auxiliary_head, pair{"pool_linear", &make_pool_linear},
                                         pair{"convolution_pool_linear", &make_convolution_pool_linear});
   how.optimizer = choose<any_optimizer>(

@@ -12,7 +12,6 @@
 
 #include <nlohmann/json.hpp>
 
-#include "command_line.hpp"
 #include "commands.hpp"
 #include "comdml/core/errors.hpp"
 #include "config_file.hpp"
@@ -83,34 +82,27 @@ int train(const train_options& wanted, const output_options& output) {
 
 }  // namespace
 
-action add_train(CLI::App& program) {
-  struct all_options {
+action add_train(command options) {
+  struct settings {
     train_options train;
     output_options output;
     std::string config;
   };
-  const auto options = std::make_shared<all_options>();
-  CLI::App* const command = program.add_subcommand(
-      "train", "Train a model with a fleet of agents, all in this process. Without options: the built-in digits.");
-  command_line visitor{*command};
-  visit_options(options->train, visitor);
-  visit_options(options->output, visitor);
-  command
-      ->add_option("--config", options->config,
-                   "TOML file with any of the options above as keys (rounds = 10); the command line overrides it")
-      ->type_name("FILE")
-      ->group("Results");
-  command->footer(
+  const auto given = std::make_shared<settings>();
+  visit_options(given->train, options);
+  visit_options(given->output, options);
+  options.text("config", given->config, "FILE", existing_file,
+               "TOML file with any of these options as keys (rounds = 10); the command line overrides it");
+  options.footer(
       "Examples:\n"
       "  comdml train --out digits\n"
       "  comdml train --dataset mnist --data-dir DIR --rounds 3 --json\n"
       "  comdml train --config digits/config.toml --partition dirichlet:0.5 --target-accuracy 0.95");
-  return [options, command] {
-    if (!options->config.empty())
+  return [given, options] {
+    if (!given->config.empty())
       read_config(
-          options->config, [command](const std::string& name) { return command->get_option("--" + name)->count() > 0; },
-          options->train, options->output);
-    return train(options->train, options->output);
+          given->config, [&](const std::string& name) { return options.is_given(name); }, given->train, given->output);
+    return train(given->train, given->output);
   };
 }
 

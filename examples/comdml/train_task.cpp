@@ -7,6 +7,7 @@
 #include <utility>
 #include <variant>
 
+#include "any_cuts.hpp"
 #include "comdml/core/errors.hpp"
 #include "comdml/fleet/profile_file.hpp"
 #include "data_sets.hpp"
@@ -46,7 +47,7 @@ comdml::fleet::split_profile read_profile_for(const train_options& options, cons
           text("is the profile of ", profile.model, ", not of ", options.model));
   require(profile.batch == options.batch,
           text("is for mini-batches of ", profile.batch, " images, not ", options.batch));
-  const auto cuts = cuts_of(options).points(network);
+  const auto cuts = any_cuts{options.cuts}.points(network);
   for (const comdml::fleet::split_cost& split : profile.splits) {
     require(std::ranges::find(cuts, split.point) != cuts.end(),
             text("has a cut after ", split.point, " units, which is not one of --cuts ", options.cuts));
@@ -57,14 +58,9 @@ comdml::fleet::split_profile read_profile_for(const train_options& options, cons
 
 }  // namespace
 
-any_cuts cuts_of(const train_options& options) {
-  if (options.cuts == "stages") return {comdml::split::stages{}};
-  return {comdml::split::every_block{}};
-}
-
 train_task prepare(train_options options) {
   if (!options.shortcut) options.shortcut = usual_shortcut(options.model);
-  if (!options.learning_rate) options.learning_rate = options.optimizer == "adam" ? 0.001 : 0.05;
+  if (!options.learning_rate) options.learning_rate = options.optimizer == "adam" ? 0.001 : 0.02;
 
   train_task task{.options = std::move(options), .images = {}, .shards = {}, .fleet = {}, .profile = {}, .initial = {}};
   const train_options& o = task.options;

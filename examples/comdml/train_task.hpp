@@ -10,12 +10,12 @@
 #include "comdml/data/partition.hpp"
 #include "comdml/fleet/fleet.hpp"
 #include "comdml/fleet/profile.hpp"
-#include "comdml/learn/agent.hpp"
 #include "comdml/learn/control.hpp"
+#include "comdml/learn/history.hpp"
 #include "comdml/learn/round_report.hpp"
 #include "comdml/nn/layer.hpp"
+#include "models.hpp"
 #include "options.hpp"
-#include "policies.hpp"
 
 namespace program {
 
@@ -36,8 +36,6 @@ struct train_task {
 /// Fills in what the options leave open, reads all files, and checks what can be checked before training.
 /// \throws comdml::input_error
 [[nodiscard]] train_task prepare(train_options options);
-
-[[nodiscard]] any_cuts cuts_of(const train_options& options);
 
 /// Whoever wants to know of every round.
 struct any_observer {

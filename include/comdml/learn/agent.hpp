@@ -11,21 +11,12 @@
 
 #include "comdml/concepts.hpp"
 #include "comdml/learn/control.hpp"
+#include "comdml/learn/history.hpp"
 #include "comdml/learn/policies.hpp"
 #include "comdml/learn/round_report.hpp"
 #include "comdml/learn/session.hpp"
 
 namespace comdml::learn {
-
-/// How a job went.
-struct history {
-  std::vector<round_report> rounds;
-  /// Weights and statistics after the last committed round; the initial ones if there was none.
-  nn::model_state<float> state;
-  bool target_reached = false;
-  /// The embedding program asked for a stop; rounds that were not committed left no trace.
-  bool interrupted = false;
-};
 
 /// An agent of a job. All agents of a fleet need the same settings and links.
 template <Job J>

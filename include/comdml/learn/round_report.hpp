@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 /// \file
-/// What is known after a round, the same on every agent, and the history of a job.
+/// What is known after a round, the same on every agent.
 #pragma once
 
 #include <cstddef>
