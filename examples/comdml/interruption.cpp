@@ -6,6 +6,7 @@
 #include <semaphore.h>
 
 #include <cerrno>
+#include <csignal>
 #include <iostream>
 
 namespace program {
@@ -17,6 +18,8 @@ sem_t signalled;
 
 extern "C" void on_signal(int) {
   const int before = errno;
+  std::signal(SIGINT, SIG_DFL);  // the next one kills, whichever of the two it is
+  std::signal(SIGTERM, SIG_DFL);
   sem_post(&signalled);
   errno = before;
 }
@@ -27,7 +30,7 @@ interruption::interruption() {
   sem_init(&signalled, 0, 0);
   struct sigaction action {};
   action.sa_handler = on_signal;
-  action.sa_flags = static_cast<int>(SA_RESETHAND | SA_RESTART);  // the second signal finds the default: it kills
+  action.sa_flags = SA_RESTART;
   sigaction(SIGINT, &action, &old_interrupt_);
   sigaction(SIGTERM, &action, &old_terminate_);
   waiter_ = std::thread{[this] { wait(); }};

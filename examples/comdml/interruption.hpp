@@ -11,8 +11,8 @@
 
 namespace program {
 
-/// While it lives, the first SIGINT or SIGTERM becomes a stop request, with a note on standard error; later ones do
-/// what they do by default. One at a time.
+/// While it lives, the first SIGINT or SIGTERM becomes a stop request, with a note on standard error; later ones, of
+/// either kind, do what they do by default. One at a time.
 class interruption {
  public:
   interruption();

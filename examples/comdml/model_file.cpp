@@ -5,6 +5,7 @@
 #include "model_file.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <map>
 #include <string_view>
@@ -17,6 +18,10 @@
 #include "texts.hpp"
 
 namespace program {
+
+// Of an image: the models halve it twice, and a file must not ask for more memory than pictures need.
+constexpr std::size_t smallest_extent = 8;
+constexpr std::size_t largest_extent = 512;
 
 using comdml::input_error;
 using comdml::text;
@@ -72,21 +77,23 @@ class metadata_reader {
     return numbers;
   }
 
+  /// `count` numbers of a size that pixels have to do with; positive ones are not next to nothing, either.
   [[nodiscard]] std::vector<double> numbers(const std::string& key, std::size_t count, bool positive) const {
     std::vector<double> numbers;
     for (const std::string_view part : parts(value(key), ',')) {
       const auto number = to_number(part);
-      if (!number || (positive && *number <= 0)) refuse_value(key);
+      if (!number || std::abs(*number) > 1e6 || (positive && *number < 1e-6)) refuse_value(key);
       numbers.push_back(*number);
     }
     if (numbers.size() != count) refuse_value(key);
     return numbers;
   }
 
- private:
   [[noreturn]] void refuse_value(const std::string& key) const {
     refuse(text('"', key, "\" cannot be ", comdml::nn::printable(value(key))));
   }
+
+ private:
   [[noreturn]] void refuse(const std::string& what) const {
     throw input_error{where_, what, "give a model.safetensors that comdml train wrote"};
   }
@@ -114,7 +121,8 @@ trained_model load_model(const std::filesystem::path& file) {
   const std::string model = metadata.one_of("model", model_names());
   const std::string shortcut = metadata.one_of("shortcut", shortcut_names());
   const std::size_t classes = metadata.counts("classes", ',', 1, 100'000).front();
-  const std::vector<std::size_t> extents = metadata.counts("input", 'x', 3, 4096);
+  const std::vector<std::size_t> extents = metadata.counts("input", 'x', 3, largest_extent);
+  if (extents[1] < smallest_extent || extents[2] < smallest_extent) metadata.refuse_value("input");
   const image_shape input{.height = extents[1], .width = extents[2], .channels = extents[0]};
   comdml::data::normalization normalization{metadata.numbers("mean", input.channels, false),
                                             metadata.numbers("std", input.channels, true)};

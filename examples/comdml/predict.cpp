@@ -2,6 +2,7 @@
 /// \file
 /// comdml predict.
 #include <algorithm>
+#include <cmath>
 #include <iomanip>
 #include <iostream>
 #include <memory>
@@ -33,6 +34,9 @@ int predict(const predict_options& options) {
     std::vector<float> pixels = read_picture(file, model.network.input());
     comdml::data::normalize(pixels, model.normalization);
     const std::vector<double> probabilities = comdml::learn::predict(model.network, model.state, pixels, memory);
+    if (!std::ranges::all_of(probabilities, [](double p) { return std::isfinite(p); }))
+      throw comdml::input_error{options.weights, "gives no finite answer for " + file,
+                                "use the weights of a training run that went well"};
     const auto best = std::ranges::max_element(probabilities) - probabilities.begin();
     if (options.json) {
       const nlohmann::ordered_json result{

@@ -31,10 +31,18 @@ results::results(fs::path directory) : directory_{std::move(directory)} {
 void results::begin(const std::string& config, comdml::report::time_kind time) {
   const fs::path model = directory_ / "model.safetensors";
   std::error_code failure;
-  if (fs::exists(model, failure)) fs::rename(model, fs::path{model} += ".previous", failure);
+  kept_ = fs::exists(model, failure);
+  if (kept_) fs::rename(model, fs::path{model} += ".previous", failure);
   if (failure) throw comdml::run_error{model.string() + ": cannot be renamed (" + failure.message() + ")"};
   comdml::replace_file(directory_ / "config.toml", config);
   metrics_.emplace(directory_ / "metrics.jsonl", time);
+}
+
+void results::restore() const {
+  const fs::path model = directory_ / "model.safetensors";
+  std::error_code failure;
+  if (kept_) fs::rename(fs::path{model} += ".previous", model, failure);
+  if (failure) throw comdml::run_error{model.string() + ": cannot be given its name back (" + failure.message() + ")"};
 }
 
 }  // namespace program

@@ -25,6 +25,9 @@ class results {
 
   void on_round(const comdml::learn::round_report& report) { metrics_->on_round(report); }
 
+  /// For a run of which no round was finished: the earlier model gets its name back.
+  void restore() const;
+
   void save(const trained_model& model) const { save_model(directory_ / "model.safetensors", model); }
 
   /// For people.
@@ -35,6 +38,7 @@ class results {
  private:
   std::filesystem::path directory_;
   std::optional<comdml::report::metrics_file> metrics_;
+  bool kept_ = false;  ///< whether there was an earlier model
 };
 
 }  // namespace program

@@ -69,7 +69,10 @@ int train(const train_options& wanted, const output_options& output) {
   }
   const trained_model model{task.options.model, *task.options.shortcut, task.network(), std::move(past.state),
                             task.images.train.normalization()};
-  if (files) files->save(model);
+  if (files && past.rounds.empty())
+    files->restore();
+  else if (files)
+    files->save(model);
 
   if (output.json) {
     std::cout << result_of(past, model, time).dump() << std::endl;

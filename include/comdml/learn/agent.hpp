@@ -48,6 +48,7 @@ class agent {
     session<J, Images> work{transport_, fleet_, settings_, images, *memory_, exec_, hold};
     typename J::schedule schedule = settings_.schedule;
     history past;
+    past.state = work.committed().body.model;
     try {
       for (std::uint32_t round = 0; round < settings_.rounds; ++round) {
         work.begin_round(round_index{round}, schedule.rate(settings_.optimizer.learning_rate));
@@ -62,12 +63,12 @@ class agent {
         schedule.next_round();
         const verdict wish = observer.on_round(report);
         past.rounds.push_back(std::move(report));
+        past.state = work.committed().body.model;  // what the report speaks of, should the next round be interrupted
         if (past.target_reached || work.anyone_stops(wish == verdict::stop)) break;
       }
     } catch (const interrupted&) {
       past.interrupted = true;
     }
-    past.state = std::move(work.committed().body.model);
     return past;
   }
 

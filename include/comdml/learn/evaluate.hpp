@@ -38,9 +38,10 @@ struct evaluation {
   }
 };
 
-/// A sum of losses in millionths. A loss that is not finite, or too large to count, becomes a large one.
+/// A batch's sum of losses in millionths. One that is not finite, or too large to count, becomes a million: nine million
+/// such batches can be added up.
 [[nodiscard]] inline std::int64_t to_micro(double loss) {
-  constexpr double largest = 1e12;
+  constexpr double largest = 1e6;
   return std::llround(1e6 * (std::isfinite(loss) ? std::clamp(loss, -largest, largest) : largest));
 }
 

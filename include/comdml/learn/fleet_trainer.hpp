@@ -43,6 +43,7 @@ class fleet_trainer {
     for (std::size_t i = 0; i < labels.size(); ++i) labels[i] = train.label(i);
     const auto shards =
         partition(labels, train.classes(), agents, random_stream{settings_.seed, purpose::partition});
+    COMDML_REQUIRE(shards.size() == agents, "the partitioner made ", shards.size(), " shards for ", agents, " agents");
 
     const auto memory = std::make_shared<typename agent<J>::workspaces>();
     const execution exec{static_cast<int>(std::max<std::size_t>(1, threads_ / agents))};

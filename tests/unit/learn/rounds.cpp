@@ -2,9 +2,13 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cmath>
 #include <limits>
+#include <memory>
+#include <span>
+#include <stop_token>
 #include <thread>
 
 #include "support.hpp"
@@ -155,6 +159,28 @@ TEST_CASE("a stop request ends the job within a batch and leaves the last commit
   CHECK(past.interrupted);
   CHECK(past.rounds.size() == 2);
   CHECK(past.state == train(quick<job>(2), unlike(3)).state);
+}
+
+TEST_CASE("a stop during an evaluation leaves the weights of the last report, not those of the round under way") {
+  struct stopping_set : data::image_set {
+    std::stop_source* source = nullptr;
+    std::shared_ptr<std::atomic<int>> reads_left = std::make_shared<std::atomic<int>>(0);
+
+    void read(std::size_t image, std::span<float> out) const {
+      if (source != nullptr && --*reads_left == 0) source->request_stop();
+      image_set::read(image, out);
+    }
+  };
+  std::stop_source source;
+  const stopping_set train_images{digits().train};
+  stopping_set test_images{digits().test};
+  test_images.source = &source;
+  *test_images.reads_left = static_cast<int>(test_images.size()) + 1;  // in the second evaluation
+  const auto past = learn::fleet_trainer<job>{unlike(3), quick<job>(50), 2}.run(
+      train_images, test_images, data::iid{}, learn::no_observer{}, learn::control{source.get_token(), {}});
+  CHECK(past.interrupted);
+  CHECK(past.rounds.size() == 1);
+  CHECK(past.state == train(quick<job>(1), unlike(3)).state);
 }
 
 TEST_CASE("a paused job goes on where it was, with the same result") {
