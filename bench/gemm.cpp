@@ -1,5 +1,5 @@
-// Matrix products of the shapes that ResNets' convolutions lead to (im2col of one 32x32, 16x16, 8x8 image), on one thread.
-// Checked against three loops, then timed.
+// Matrix products of the shapes that ResNets' convolutions lead to (im2col of one 32x32, 16x16, 8x8 image), on one
+// thread. Checked against three loops, then timed.
 #include <benchmark/benchmark.h>
 
 #include <cmath>

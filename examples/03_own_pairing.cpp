@@ -1,6 +1,6 @@
 // expects: greedy +[0-9.]+ s.*slowest meets fastest +[0-9.]+ s
-// One new idea: a pairing policy of your own. It is a pure function from an instance (speeds, work, links, what each cut
-// costs) to a plan; testing::check_pairing holds its plans against the rules and against brute force.
+// One new idea: a pairing policy of your own. It is a pure function from an instance (speeds, work, links, what each
+// cut costs) to a plan; testing::check_pairing holds its plans against the rules and against brute force.
 #include <algorithm>
 #include <cstdio>
 #include <optional>
@@ -36,9 +36,10 @@ int main() {
   comdml::testing::check_pairing(slowest_meets_fastest{});
   const auto described = comdml::fleet::paper({.agents = 10, .seed = 3});
   const comdml::nn::resnet<56> model{{32, 32, 3}, 10};
-  comdml::fleet::instance fleet{{}, described.links,
-                                comdml::split::analytic_profile<comdml::comm::fp32>(
-                                    model, comdml::split::pool_linear{}, comdml::split::every_block{}, 100)};
+  comdml::fleet::instance fleet{{},
+                                described.links,
+                                comdml::split::analytic_profile<comdml::comm::fp32>(model, comdml::split::pool_linear{},
+                                                                                    comdml::split::every_block{}, 100)};
   for (const auto& agent : described.agents) fleet.agents.push_back({agent.speed, comdml::batches{50}});
   const auto show = [&](const char* name, const comdml::pairing::plan& plan) {
     std::printf("%-22s %6.1f s a round (simulated), %zu pairs; nobody helped: %.1f s\n", name, plan.makespan.value(),

@@ -35,8 +35,10 @@ int main() {
   for (std::uint32_t epoch = 0; epoch < 8; ++epoch) {
     double sum = 0;
     for (loader.start(comdml::round_index{epoch}); loader.next(batch); ++state.optimizer.updates)
-      sum += whole_model.step(comdml::split::part_of(net, state, {0, net.units()}), batch.inputs, batch.labels,
-                              optimizer.learning_rate, memory, {}).sum;
+      sum += whole_model
+                 .step(comdml::split::part_of(net, state, {0, net.units()}), batch.inputs, batch.labels,
+                       optimizer.learning_rate, memory, {})
+                 .sum;
     const auto test = comdml::learn::evaluate(net, state.model, images.test, loss, memory.body, {}, [] {});
     std::printf("epoch %u: training loss %.3f, test accuracy %.1f %%\n", epoch + 1,
                 sum / static_cast<double>(images.train.size()), 100 * test.accuracy());

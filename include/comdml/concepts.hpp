@@ -82,27 +82,26 @@ concept Scalar = std::same_as<T, float> || std::same_as<T, double>;
 /// | `l.backward(pass)`           | overwrites (never adds to) pass.parameter_gradient, and pass.input_gradient     |
 /// |                              | unless that is empty                                                            |
 ///
-/// A layer may also say `static constexpr bool backward_reads_input = false`, or `backward_reads_output`: that activation
-/// is then not kept for its backward pass, which gets an empty span in its place.
+/// A layer may also say `static constexpr bool backward_reads_input = false`, or `backward_reads_output`: that
+/// activation is then not kept for its backward pass, which gets an empty span in its place.
 ///
 /// Results do not depend on the number of threads. `testing::check_layer` checks all of it by central differences.
 template <class L>
 concept Layer = std::copy_constructible<L> &&
     requires(const L layer, image_shape in, std::size_t images, nn::description& tensors) {
-      { layer.output_shape(in) } -> std::same_as<image_shape>;
-      layer.describe(in, tensors);
-      { layer.memory_size(in, images) } -> std::convertible_to<std::size_t>;
-      { layer.multiply_adds(in) } -> std::convertible_to<double>;
-    } &&
-    requires(const L layer, const nn::forward_pass<float>& forward_float, const nn::forward_pass<double>& forward_double) {
-      layer.forward(forward_float);
-      layer.forward(forward_double);
-    } &&
-    requires(const L layer, const nn::backward_pass<float>& backward_float,
-             const nn::backward_pass<double>& backward_double) {
-      layer.backward(backward_float);
-      layer.backward(backward_double);
-    };
+  { layer.output_shape(in) } -> std::same_as<image_shape>;
+  layer.describe(in, tensors);
+  { layer.memory_size(in, images) } -> std::convertible_to<std::size_t>;
+  { layer.multiply_adds(in) } -> std::convertible_to<double>;
+} && requires(const L layer, const nn::forward_pass<float>& forward_float,
+              const nn::forward_pass<double>& forward_double) {
+  layer.forward(forward_float);
+  layer.forward(forward_double);
+} && requires(const L layer, const nn::backward_pass<float>& backward_float,
+              const nn::backward_pass<double>& backward_double) {
+  layer.backward(backward_float);
+  layer.backward(backward_double);
+};
 
 // -------------------------------------------------------------------------------------------------------- Network
 /// A model bound to an input shape: a row of units (stem, blocks, head), each a place where a cut may fall. Stateless:
@@ -132,27 +131,26 @@ concept Layer = std::copy_constructible<L> &&
 /// | `n.backward(...)`                 | after forward in mode::train on the same workspace and run: overwrites the |
 /// |                                   | run's parameter gradient; input_gradient is filled unless empty            |
 template <class N>
-concept Network =
-    Scalar<typename N::scalar> && std::default_initializable<typename N::workspace> &&
+concept Network = Scalar<typename N::scalar> && std::default_initializable<typename N::workspace> &&
     requires(const N net, std::size_t unit, index_range run) {
-      { net.input() } -> std::convertible_to<image_shape>;
-      { net.classes() } -> std::convertible_to<std::size_t>;
-      { net.units() } -> std::convertible_to<std::size_t>;
-      { net.output_shape(unit) } -> std::convertible_to<image_shape>;
-      { net.stage_ends() } -> std::convertible_to<std::vector<std::size_t>>;
-      { net.tensors() } -> std::convertible_to<const std::vector<nn::tensor_info>&>;
-      { net.parameters(run) } -> std::convertible_to<index_range>;
-      { net.statistics(run) } -> std::convertible_to<index_range>;
-      { net.multiply_adds(unit) } -> std::convertible_to<double>;
-    } &&
-    requires(const N net, index_range run, nn::model_state<typename N::scalar>& state, random_stream rng,
-             std::span<const typename N::scalar> values, std::span<typename N::scalar> out, std::size_t images,
-             nn::mode how, typename N::workspace& memory, execution exec) {
-      net.initialize(state, rng);
-      { net.forward(run, values, out, values, images, how, memory, exec) }
-          -> std::convertible_to<std::span<const typename N::scalar>>;
-      net.backward(run, values, values, out, out, memory, exec);
-    };
+  { net.input() } -> std::convertible_to<image_shape>;
+  { net.classes() } -> std::convertible_to<std::size_t>;
+  { net.units() } -> std::convertible_to<std::size_t>;
+  { net.output_shape(unit) } -> std::convertible_to<image_shape>;
+  { net.stage_ends() } -> std::convertible_to<std::vector<std::size_t>>;
+  { net.tensors() } -> std::convertible_to<const std::vector<nn::tensor_info>&>;
+  { net.parameters(run) } -> std::convertible_to<index_range>;
+  { net.statistics(run) } -> std::convertible_to<index_range>;
+  { net.multiply_adds(unit) } -> std::convertible_to<double>;
+} && requires(const N net, index_range run, nn::model_state<typename N::scalar>& state, random_stream rng,
+              std::span<const typename N::scalar> values, std::span<typename N::scalar> out, std::size_t images,
+              nn::mode how, typename N::workspace& memory, execution exec) {
+  net.initialize(state, rng);
+  {
+    net.forward(run, values, out, values, images, how, memory, exec)
+    } -> std::convertible_to<std::span<const typename N::scalar>>;
+  net.backward(run, values, values, out, out, memory, exec);
+};
 
 // ------------------------------------------------------------------------------------------- AuxiliaryHead, CutSet
 /// Builds the small network that gives a slow side its local loss. `head.make<T>(shape, classes)` returns a model of
@@ -173,7 +171,8 @@ concept CutSet = std::copy_constructible<C> && requires(const C cuts, const N ne
 /// `loss(outputs, labels, gradient)` with outputs images x classes: the sum of the losses and the number of right
 /// answers; `gradient` (empty: not wanted) gets d(mean loss)/d(outputs).
 template <class L, class T = float>
-concept Loss = requires(const L loss, std::span<const T> outputs, std::span<const label> labels, std::span<T> gradient) {
+concept Loss = requires(const L loss, std::span<const T> outputs, std::span<const label> labels,
+                        std::span<T> gradient) {
   { loss(outputs, labels, gradient) } -> std::same_as<nn::loss_result>;
 };
 
@@ -182,11 +181,12 @@ concept Loss = requires(const L loss, std::span<const T> outputs, std::span<cons
 /// updating the whole. The learning rate is the one the schedule gives for this round.
 template <class O, class T = float>
 concept Optimizer = std::copy_constructible<O> &&
-    requires(const O optimizer, std::span<T> weights, std::span<const T> gradient, nn::optimizer_view<T> state, double rate) {
-      { optimizer.slots() } -> std::convertible_to<std::size_t>;
-      { optimizer.learning_rate } -> std::convertible_to<double>;
-      optimizer.update(weights, gradient, state, rate);
-    };
+    requires(const O optimizer, std::span<T> weights, std::span<const T> gradient, nn::optimizer_view<T> state,
+             double rate) {
+  { optimizer.slots() } -> std::convertible_to<std::size_t>;
+  { optimizer.learning_rate } -> std::convertible_to<double>;
+  optimizer.update(weights, gradient, state, rate);
+};
 
 /// Learning rate over rounds. `rate(base)` is asked before a round, `observe(test_accuracy)` is told after an
 /// evaluation, with the accuracy that all agents agreed on.
@@ -252,23 +252,23 @@ concept Clock = requires(C clock, seconds cost, void (*work)()) {
 /// | `t.publish(data)`, `t.peek(peer)`  | a peer's latest published value and its age; nothing if there is none     |
 /// | `t.clock()`                        | the clock that deadlines and ages are told in                             |
 template <class T>
-concept Transport =
-    requires(T transport, agent_id peer, const comm::tag& what, std::vector<std::byte> data, seconds deadline,
-             std::span<const comm::channel> channels) {
-      { transport.self() } -> std::convertible_to<agent_id>;
-      { transport.peers() } -> std::convertible_to<std::span<const agent_id>>;
-      { transport.send(peer, what, data, deadline) } -> std::same_as<comm::result>;
-      { transport.receive(peer, what, deadline) } -> std::same_as<comm::delivery>;
-      { transport.receive_any(channels, deadline) } -> std::same_as<comm::delivery>;
-      transport.publish(data);
-      transport.peek(peer);
-      { transport.clock() } -> Clock;
-    };
+concept Transport = requires(T transport, agent_id peer, const comm::tag& what, std::vector<std::byte> data,
+                             seconds deadline, std::span<const comm::channel> channels) {
+  { transport.self() } -> std::convertible_to<agent_id>;
+  { transport.peers() } -> std::convertible_to<std::span<const agent_id>>;
+  { transport.send(peer, what, data, deadline) } -> std::same_as<comm::result>;
+  { transport.receive(peer, what, deadline) } -> std::same_as<comm::delivery>;
+  { transport.receive_any(channels, deadline) } -> std::same_as<comm::delivery>;
+  transport.publish(data);
+  transport.peek(peer);
+  { transport.clock() } -> Clock;
+};
 
 /// An all-reduce algorithm, written as data: who sends which part of the vector to whom in which step, for `members`
 /// ranks and `count` values. The same schedule runs on every transport, so the bits are the same on all.
 template <class C>
-concept Collective = std::copy_constructible<C> && requires(const C collective, std::size_t members, std::size_t count) {
+concept Collective = std::copy_constructible<C> &&
+    requires(const C collective, std::size_t members, std::size_t count) {
   { collective.plan(members, count) } -> std::same_as<comm::schedule>;
 };
 
@@ -286,7 +286,8 @@ concept WireCodec = requires(std::size_t count, std::span<const float> values, s
 /// How long agents take. Pure functions of the instance; `entry` counts the entries of the instance's split profile.
 /// An impossible pair costs seconds::infinity().
 template <class C>
-concept CostModel = requires(const C cost, const fleet::instance& fleet, agent_id agent, agent_id helper, std::size_t entry) {
+concept CostModel = requires(const C cost, const fleet::instance& fleet, agent_id agent, agent_id helper,
+                             std::size_t entry) {
   { cost.solo(fleet, agent) } -> std::same_as<seconds>;
   { cost.pair(fleet, agent, helper, entry) } -> std::same_as<seconds>;
 };

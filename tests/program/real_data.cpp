@@ -40,7 +40,7 @@ TEST_CASE("a little of MNIST is learned") {
   const fs::path directory = data("mnist");
   if (directory.empty()) return;
   const ending end = run({"train", "--dataset", "mnist", "--data-dir", directory.string(), "--train-limit", "1000",
-                          "--test-limit", "300", "--agents", "4", "--rounds", "3", "--json"});
+                          "--test-limit", "300", "--agents", "4", "--rounds", "6", "--local-epochs", "2", "--json"});
   INFO(end.error);
   REQUIRE(end.code == 0);
   CHECK(end.result()["test_accuracy"] > 0.5);

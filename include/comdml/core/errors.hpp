@@ -51,8 +51,9 @@ template <class... Parts>
 }  // namespace comdml
 
 /// Checks a precondition in every build; the further arguments are streamed into the message, values included.
-#define COMDML_REQUIRE(condition, ...)                                                                       \
-  do {                                                                                                       \
-    if (!(condition))                                                                                        \
-      throw ::comdml::contract_error{::comdml::text(__FILE__, ":", __LINE__, ": requires " #condition ": ", __VA_ARGS__)}; \
+#define COMDML_REQUIRE(condition, ...)                                                          \
+  do {                                                                                          \
+    if (!(condition))                                                                           \
+      throw ::comdml::contract_error{                                                           \
+          ::comdml::text(__FILE__, ":", __LINE__, ": requires " #condition ": ", __VA_ARGS__)}; \
   } while (false)

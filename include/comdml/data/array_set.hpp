@@ -38,8 +38,8 @@ class array_set {
       : array_set{shape, classes, std::vector<float>(values.begin(), values.end()), labels, std::move(normalization)} {}
 
   /// The same without a copy.
-  array_set(image_shape shape, std::size_t classes, std::vector<float>&& values,
-            std::span<const comdml::label> labels, data::normalization normalization = {})
+  array_set(image_shape shape, std::size_t classes, std::vector<float>&& values, std::span<const comdml::label> labels,
+            data::normalization normalization = {})
       : shape_{shape},
         classes_{classes},
         values_{std::move(values)},
@@ -78,8 +78,8 @@ class array_set {
 
   /// Writes one example. Requires out.size() == shape().size().
   void read(std::size_t example, std::span<float> out) const {
-    COMDML_REQUIRE(example < size() && out.size() == shape_.size(), "example ", example, " of ", size(),
-                   ", room for ", out.size(), " values of ", shape_.size());
+    COMDML_REQUIRE(example < size() && out.size() == shape_.size(), "example ", example, " of ", size(), ", room for ",
+                   out.size(), " values of ", shape_.size());
     const auto values = std::span{values_}.subspan(example * shape_.size(), shape_.size());
     std::copy(values.begin(), values.end(), out.begin());
   }

@@ -26,8 +26,7 @@ inline void shift(std::span<float> image, image_shape shape, std::span<const flo
       const std::size_t from_y = y + padding - down;
       const std::size_t from_x = x + padding - right;
       const bool inside = from_y < shape.height && from_x < shape.width;
-      const float* const source =
-          inside ? &original[(from_y * shape.width + from_x) * shape.channels] : black.data();
+      const float* const source = inside ? &original[(from_y * shape.width + from_x) * shape.channels] : black.data();
       float* const target = &image[(y * shape.width + x) * shape.channels];
       for (std::size_t c = 0; c < shape.channels; ++c) target[c] = source[c];  // too few for a call of memmove
     }

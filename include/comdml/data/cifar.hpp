@@ -86,8 +86,9 @@ inline void append_cifar(const std::filesystem::path& file, const cifar_format& 
 /// data_batch_5.bin, each up to 10000 records of 3073 bytes; batches.meta.txt names the classes where it is there.
 /// Throws input_error, with file and byte offset.
 [[nodiscard]] inline split cifar10(const std::filesystem::path& directory) {
-  const char* const remedy = "give the directory that holds CIFAR-10's binary version: data_batch_1.bin to "
-                             "data_batch_5.bin and test_batch.bin";
+  const char* const remedy =
+      "give the directory that holds CIFAR-10's binary version: data_batch_1.bin to "
+      "data_batch_5.bin and test_batch.bin";
   const auto folder = data_directory(directory, "cifar-10-batches-bin", remedy);
   const detail::cifar_format format{.label_classes = {10}};
   constexpr std::size_t most = 10000;
@@ -118,12 +119,11 @@ inline void append_cifar(const std::filesystem::path& file, const cifar_format& 
                      "give the directory that holds CIFAR-100's binary version: train.bin and test.bin");
   const detail::cifar_format format{.label_classes = {20, 100}, .label_byte = fine ? 1u : 0u};
   const std::size_t classes = format.label_classes[format.label_byte];
-  image_contents train{
-      .shape = {32, 32, 3},
-      .classes = classes,
-      .normalization = {.mean = {0.5071, 0.4865, 0.4409}, .deviation = {0.2673, 0.2564, 0.2762}},
-      .class_names =
-          detail::read_class_names(folder / (fine ? "fine_label_names.txt" : "coarse_label_names.txt"), classes)};
+  image_contents train{.shape = {32, 32, 3},
+                       .classes = classes,
+                       .normalization = {.mean = {0.5071, 0.4865, 0.4409}, .deviation = {0.2673, 0.2564, 0.2762}},
+                       .class_names = detail::read_class_names(
+                           folder / (fine ? "fine_label_names.txt" : "coarse_label_names.txt"), classes)};
   image_contents test = train;
   detail::append_cifar(folder / "train.bin", format, 50000, train);
   detail::append_cifar(folder / "test.bin", format, 10000, test);

@@ -1837,10 +1837,8 @@ inline constexpr std::array<std::string_view, 1797> digits_table{
   const auto class_of = [](std::string_view image) { return static_cast<std::size_t>(image[0] - '0'); };
   std::array<std::size_t, 10> count{};
   for (const auto image : detail::digits_table) ++count[class_of(image)];
-  image_contents train{.shape = {8, 8, 1},
-                       .classes = 10,
-                       .scale = 16,
-                       .normalization = {.mean = {0.30494}, .deviation = {0.37594}}};
+  image_contents train{
+      .shape = {8, 8, 1}, .classes = 10, .scale = 16, .normalization = {.mean = {0.30494}, .deviation = {0.37594}}};
   image_contents test = train;
   std::array<std::size_t, 10> seen{};
   for (const auto image : detail::digits_table) {

@@ -132,8 +132,9 @@ namespace detail {
 /// MNIST: 60000 + 10000 images of 28x28. `directory` holds train-images-idx3-ubyte, train-labels-idx1-ubyte,
 /// t10k-images-idx3-ubyte and t10k-labels-idx1-ubyte, each plain or .gz, or has them in MNIST/raw. Throws input_error.
 [[nodiscard]] inline split mnist(const std::filesystem::path& directory) {
-  const char* const remedy = "give the directory that holds MNIST's train-images-idx3-ubyte, train-labels-idx1-ubyte, "
-                             "t10k-images-idx3-ubyte and t10k-labels-idx1-ubyte, plain or .gz";
+  const char* const remedy =
+      "give the directory that holds MNIST's train-images-idx3-ubyte, train-labels-idx1-ubyte, "
+      "t10k-images-idx3-ubyte and t10k-labels-idx1-ubyte, plain or .gz";
   return detail::read_mnist_layout(data_directory(directory, "MNIST/raw", remedy),
                                    {.normalization = {.mean = {0.1307}, .deviation = {0.3081}}}, remedy);
 }
@@ -144,8 +145,9 @@ inline constexpr const char* debian_fashion_mnist = "/usr/share/datasets/fashion
 /// Fashion-MNIST (H. Xiao, K. Rasul, R. Vollgraf, 2017): 60000 + 10000 images of 28x28, files named as MNIST's, or in
 /// FashionMNIST/raw. Without a directory it is read from Debian's package. Throws input_error.
 [[nodiscard]] inline split fashion_mnist(const std::filesystem::path& directory = {}) {
-  const char* const remedy = "apt-get install dataset-fashion-mnist and give no directory, or give the directory that "
-                             "holds the four files train-images-idx3-ubyte ... t10k-labels-idx1-ubyte, plain or .gz";
+  const char* const remedy =
+      "apt-get install dataset-fashion-mnist and give no directory, or give the directory that "
+      "holds the four files train-images-idx3-ubyte ... t10k-labels-idx1-ubyte, plain or .gz";
   return detail::read_mnist_layout(
       data_directory(directory.empty() ? debian_fashion_mnist : directory, "FashionMNIST/raw", remedy),
       {.normalization = {.mean = {0.2860}, .deviation = {0.3530}},

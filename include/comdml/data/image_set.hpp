@@ -43,8 +43,8 @@ class image_set {
     const auto& c = contents_;
     COMDML_REQUIRE(c.shape.size() > 0 && c.classes > 0 && c.scale > 0, "shape ", c.shape, ", ", c.classes,
                    " classes, scale ", c.scale);
-    COMDML_REQUIRE(c.pixels.size() == c.labels.size() * c.shape.size(), c.pixels.size(), " bytes for ",
-                   c.labels.size(), " images of ", c.shape);
+    COMDML_REQUIRE(c.pixels.size() == c.labels.size() * c.shape.size(), c.pixels.size(), " bytes for ", c.labels.size(),
+                   " images of ", c.shape);
     COMDML_REQUIRE(c.class_names.empty() || c.class_names.size() == c.classes, c.class_names.size(), " names for ",
                    c.classes, " classes");
     for (const comdml::label l : c.labels)

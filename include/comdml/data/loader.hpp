@@ -66,7 +66,8 @@ template <Dataset Set>
 void read_batch(const Set& set, index_range range, batch& out) {
   COMDML_REQUIRE(range.begin <= range.end && range.end <= set.size(), "images ", range.begin, " to ", range.end, " of ",
                  set.size());
-  detail::fill(set, range.size(), out, [&](std::size_t k) { return range.begin + k; }, [](std::span<float>) {});
+  detail::fill(
+      set, range.size(), out, [&](std::size_t k) { return range.begin + k; }, [](std::span<float>) {});
 }
 
 struct loader_settings {

@@ -93,8 +93,9 @@ struct dirichlet {
           std::all_of(lists.begin(), lists.end(), [&](const auto& list) { return list.size() >= wanted; });
       if (enough) return detail::sorted(std::move(lists));
     }
-    throw input_error{"dirichlet", text(tries, " draws with alpha ", alpha, " left some of ", agents,
-                                        " agents with fewer than ", wanted, " of ", labels.size(), " images"),
+    throw input_error{"dirichlet",
+                      text(tries, " draws with alpha ", alpha, " left some of ", agents, " agents with fewer than ",
+                           wanted, " of ", labels.size(), " images"),
                       "take fewer agents, more images or a larger alpha"};
   }
 

@@ -20,8 +20,7 @@ class shard {
  public:
   /// Throws contract_error when a number is not below set.size().
   shard(const Set& set, std::vector<std::uint32_t> images) : set_{&set}, images_{std::move(images)} {
-    for (const std::uint32_t image : images_)
-      COMDML_REQUIRE(image < set.size(), "image ", image, " of ", set.size());
+    for (const std::uint32_t image : images_) COMDML_REQUIRE(image < set.size(), "image ", image, " of ", set.size());
   }
   shard(const Set&& set, std::vector<std::uint32_t> images) = delete;
 

@@ -32,8 +32,9 @@ class agent {
       : transport_{line}, fleet_{std::move(fleet)}, settings_{std::move(how)}, exec_{exec}, memory_{std::move(memory)} {
     COMDML_REQUIRE(settings_.rounds > 0 && settings_.batch > 1 && settings_.local_epochs > 0, settings_.rounds,
                    " rounds, batch ", settings_.batch, ", ", settings_.local_epochs, " local epochs");
-    COMDML_REQUIRE(settings_.make_model, "settings.make_model is empty, and the model cannot be made of a shape and a "
-                                         "number of classes");
+    COMDML_REQUIRE(settings_.make_model,
+                   "settings.make_model is empty, and the model cannot be made of a shape and a "
+                   "number of classes");
   }
 
   /// Takes part in all rounds. Every agent of the fleet must call it.

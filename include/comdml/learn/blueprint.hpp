@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 /// \file
-/// What a job trains, and what all agents know of it before the first round: the model, its cuts, their auxiliary heads,
-/// what each cut costs, and the weights to start from.
+/// What a job trains, and what all agents know of it before the first round: the model, its cuts, their auxiliary
+/// heads, what each cut costs, and the weights to start from.
 #pragma once
 
 #include <algorithm>

@@ -32,14 +32,16 @@ struct evaluation {
     return *this;
   }
   /// Share of right answers, 0 .. 1; 0 if nothing was seen.
-  [[nodiscard]] double accuracy() const { return seen == 0 ? 0 : static_cast<double>(right) / static_cast<double>(seen); }
+  [[nodiscard]] double accuracy() const {
+    return seen == 0 ? 0 : static_cast<double>(right) / static_cast<double>(seen);
+  }
   [[nodiscard]] double mean_loss() const {
     return seen == 0 ? 0 : static_cast<double>(loss_micro) / 1e6 / static_cast<double>(seen);
   }
 };
 
-/// A batch's sum of losses in millionths. One that is not finite, or too large to count, becomes a million: nine million
-/// such batches can be added up.
+/// A batch's sum of losses in millionths. One that is not finite, or too large to count, becomes a million: nine
+/// million such batches can be added up.
 [[nodiscard]] inline std::int64_t to_micro(double loss) {
   constexpr double largest = 1e6;
   return std::llround(1e6 * (std::isfinite(loss) ? std::clamp(loss, -largest, largest) : largest));
@@ -47,22 +49,23 @@ struct evaluation {
 
 /// Counts right answers and losses of a set. `between_batches()` is called before every batch and may throw to stop.
 template <Network N, Dataset D, class L, class Check>
-  requires Loss<L, typename N::scalar>
-evaluation evaluate(const N& net, nn::model_state<float>& state, const D& set, const L& loss,
-                    typename N::workspace& memory, execution exec, Check&& between_batches, std::size_t batch = 100) {
-  evaluation sum;
-  data::batch images;
-  for (std::size_t begin = 0; begin < set.size(); begin += batch) {
-    between_batches();
-    data::read_batch(set, {begin, std::min(begin + batch, set.size())}, images);
-    const std::span<const float> outputs = net.forward({0, net.units()}, state.parameters, state.statistics,
-                                                       images.inputs, images.labels.size(), nn::mode::infer, memory, exec);
-    const nn::loss_result result = loss(outputs, std::span<const label>{images.labels}, std::span<float>{});
-    sum += {static_cast<std::int64_t>(images.labels.size()), static_cast<std::int64_t>(result.right),
-            to_micro(result.sum)};
+  requires Loss<L, typename N::scalar> evaluation evaluate(const N& net, nn::model_state<float>& state, const D& set,
+                                                           const L& loss, typename N::workspace& memory, execution exec,
+                                                           Check&& between_batches, std::size_t batch = 100) {
+    evaluation sum;
+    data::batch images;
+    for (std::size_t begin = 0; begin < set.size(); begin += batch) {
+      between_batches();
+      data::read_batch(set, {begin, std::min(begin + batch, set.size())}, images);
+      const std::span<const float> outputs =
+          net.forward({0, net.units()}, state.parameters, state.statistics, images.inputs, images.labels.size(),
+                      nn::mode::infer, memory, exec);
+      const nn::loss_result result = loss(outputs, std::span<const label>{images.labels}, std::span<float>{});
+      sum += {static_cast<std::int64_t>(images.labels.size()), static_cast<std::int64_t>(result.right),
+              to_micro(result.sum)};
+    }
+    return sum;
   }
-  return sum;
-}
 
 /// Class probabilities of one normalized image (NHWC), by softmax.
 template <Network N>

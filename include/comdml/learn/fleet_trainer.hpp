@@ -41,8 +41,7 @@ class fleet_trainer {
     const std::size_t agents = fleet_.agents.size();
     std::vector<label> labels(train.size());
     for (std::size_t i = 0; i < labels.size(); ++i) labels[i] = train.label(i);
-    const auto shards =
-        partition(labels, train.classes(), agents, random_stream{settings_.seed, purpose::partition});
+    const auto shards = partition(labels, train.classes(), agents, random_stream{settings_.seed, purpose::partition});
     COMDML_REQUIRE(shards.size() == agents, "the partitioner made ", shards.size(), " shards for ", agents, " agents");
 
     const auto memory = std::make_shared<typename agent<J>::workspaces>();

@@ -131,7 +131,9 @@ class local_training {
     const std::size_t h = model_.head_of(pair.split);
     const auto& head = model_.heads[h];
     const split::slow_side side{model_.net, head, pair.split, settings_.loss, settings_.optimizer};
-    const auto kept = [&] { return split::part_of(model_.net, trained.body, split::kept_units(model_.net, pair.split)); };
+    const auto kept = [&] {
+      return split::part_of(model_.net, trained.body, split::kept_units(model_.net, pair.split));
+    };
     const auto auxiliary = [&] { return split::part_of(head, trained.heads[h], {0, head.units()}); };
     const double share = model_.entry_of(pair.split).slow_share;
     std::vector<std::byte> message;
@@ -163,7 +165,8 @@ class local_training {
       }
       compute(cost(1, images), [&](workspace& memory) {
         loader_.next(batch_);
-        count(own_loss, side.step(whole(), batch_.inputs, batch_.labels, learning_rate_, memory, exec_), images, finite);
+        count(own_loss, side.step(whole(), batch_.inputs, batch_.labels, learning_rate_, memory, exec_), images,
+              finite);
         ++trained.body.optimizer.updates;
       });
     });
@@ -171,8 +174,8 @@ class local_training {
     }
     finite = finite && all_finite(whole());
     for (guest& g : guests)
-      g.finite = g.finite &&
-                 all_finite(split::part_of(model_.net, g.state, split::handed_over_units(model_.net, g.cut)));
+      g.finite =
+          g.finite && all_finite(split::part_of(model_.net, g.state, split::handed_over_units(model_.net, g.cut)));
   }
 
   /// Mini-batches that a guest sends in this round, from its work.
@@ -191,8 +194,8 @@ class local_training {
     if (message.result == comm::result::timed_out) return false;
     fleet_.require_ok("receiving activations", message.from, message.result);
     guest& g = *std::ranges::find(guests, message.from, &guest::id);
-    split::decode_smashed<typename J::wire>(message.data, model_.net.output_shape(g.cut.value - 1), model_.net.classes(),
-                                            settings_.batch + 1, activations_, labels_);
+    split::decode_smashed<typename J::wire>(message.data, model_.net.output_shape(g.cut.value - 1),
+                                            model_.net.classes(), settings_.batch + 1, activations_, labels_);
     compute(cost(model_.entry_of(g.cut).fast_share, labels_.size()), [&](workspace& memory) {
       const split::fast_side side{model_.net, g.cut, settings_.loss, settings_.optimizer};
       const auto tail = split::part_of(model_.net, g.state, split::handed_over_units(model_.net, g.cut));

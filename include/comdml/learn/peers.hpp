@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 /// \file
-/// An agent's line to the rest of the fleet: exchanges of small records with all, agreement, and what happens when a peer
-/// does not answer.
+/// An agent's line to the rest of the fleet: exchanges of small records with all, agreement, and what happens when a
+/// peer does not answer.
 #pragma once
 
 #include <algorithm>
@@ -49,9 +49,7 @@ class peers {
 
   void begin_round(round_index round) noexcept { round_ = round; }
   [[nodiscard]] round_index round() const noexcept { return round_; }
-  [[nodiscard]] comm::tag tag(message_kind kind) const {
-    return {round_.value, static_cast<std::uint16_t>(kind), 0};
-  }
+  [[nodiscard]] comm::tag tag(message_kind kind) const { return {round_.value, static_cast<std::uint16_t>(kind), 0}; }
 
   /// Between two mini-batches: the place to stop or to pause.
   void check() const {

@@ -56,11 +56,10 @@ struct default_policies {
 /// A type whose members name the policies of a job. The error of a wrong policy names its own concept.
 template <class J>
 concept Job = Network<typename J::model> && std::same_as<typename J::model::scalar, float> &&
-              CutSet<typename J::cuts, typename J::model> && AuxiliaryHead<typename J::auxiliary_head> &&
-              Loss<typename J::loss> && Optimizer<typename J::optimizer> && Schedule<typename J::schedule> &&
-              Augmentation<typename J::augmentation> && CostModel<typename J::cost> &&
-              PairingPolicy<typename J::pairing> && WireCodec<typename J::wire> &&
-              Collective<typename J::collective> && Transport<typename J::transport>;
+    CutSet<typename J::cuts, typename J::model> && AuxiliaryHead<typename J::auxiliary_head> &&
+    Loss<typename J::loss> && Optimizer<typename J::optimizer> && Schedule<typename J::schedule> &&
+    Augmentation<typename J::augmentation> && CostModel<typename J::cost> && PairingPolicy<typename J::pairing> &&
+    WireCodec<typename J::wire> && Collective<typename J::collective> && Transport<typename J::transport>;
 
 /// Numbers and policy objects of a job. All agents of a fleet must use the same ones.
 template <Job J>

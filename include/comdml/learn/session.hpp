@@ -85,9 +85,8 @@ class session {
 
   /// Trains what the plan gives this agent: its own model, the first units of it, or its own and its guests' tails.
   void train(const pairing::plan& plan) {
-    training_.train(plan, committed_, learning_rate_, [&](agent_id agent) {
-      return static_cast<std::size_t>(statuses_[fleet_.rank_of(agent)].images);
-    });
+    training_.train(plan, committed_, learning_rate_,
+                    [&](agent_id agent) { return static_cast<std::size_t>(statuses_[fleet_.rank_of(agent)].images); });
   }
 
   /// Joins the halves inside the all-reduce; the common state becomes the average over all agents whose training stayed
@@ -224,18 +223,19 @@ class session {
     seconds end{};
     seconds end_alone{};
     std::vector<std::pair<agent_id, std::uint64_t>> digests;
-    fleet_.exchange(message_kind::training_report, std::move(message), [&](comm::message_reader& from, agent_id sender) {
-      training_report& report = reports.emplace_back();
-      digests.emplace_back(sender, from.read<std::uint64_t>());
-      report.images = from.read<std::int64_t>();
-      report.finite = from.read<std::uint8_t>() != 0;
-      sum.loss_micro += from.read<std::int64_t>();
-      sum.seen += from.read<std::int64_t>();
-      end = std::max(end, seconds{from.read<double>()});
-      end_alone = std::max(end_alone, seconds{from.read<double>()});
-      for (auto left = from.read<std::uint32_t>(); left > 0; --left)
-        report.broken_guests.push_back(agent_id{from.read<std::uint32_t>()});
-    });
+    fleet_.exchange(message_kind::training_report, std::move(message),
+                    [&](comm::message_reader& from, agent_id sender) {
+                      training_report& report = reports.emplace_back();
+                      digests.emplace_back(sender, from.read<std::uint64_t>());
+                      report.images = from.read<std::int64_t>();
+                      report.finite = from.read<std::uint8_t>() != 0;
+                      sum.loss_micro += from.read<std::int64_t>();
+                      sum.seen += from.read<std::int64_t>();
+                      end = std::max(end, seconds{from.read<double>()});
+                      end_alone = std::max(end_alone, seconds{from.read<double>()});
+                      for (auto left = from.read<std::uint32_t>(); left > 0; --left)
+                        report.broken_guests.push_back(agent_id{from.read<std::uint32_t>()});
+                    });
     fleet_.require_agreement("plan", digests);
     train_loss_ = sum.mean_loss();
     saved_ += end_alone - end;

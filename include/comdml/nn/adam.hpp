@@ -15,9 +15,9 @@
 
 namespace comdml::nn {
 
-/// d = gradient + weight_decay w; m, v = running means of d and d^2; w -= rate m' / (sqrt(v') + epsilon), where m', v' are
-/// freed of their bias by the number of updates t, and v' uses the largest v so far with AMSGrad.
-/// Slots: m, v, and with AMSGrad the largest v.
+/// d = gradient + weight_decay w; m, v = running means of d and d^2; w -= rate m' / (sqrt(v') + epsilon), where m', v'
+/// are freed of their bias by the number of updates t, and v' uses the largest v so far with AMSGrad. Slots: m, v, and
+/// with AMSGrad the largest v.
 struct adam {
   double learning_rate = 0.001;
   double beta1 = 0.9;

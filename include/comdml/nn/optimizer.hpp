@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 /// \file
-/// The memory of an optimizer, apart from its code: `slots()` values per weight, slot after slot, so that a side of a cut
-/// is one contiguous run in every slot.
+/// The memory of an optimizer, apart from its code: `slots()` values per weight, slot after slot, so that a side of a
+/// cut is one contiguous run in every slot.
 #pragma once
 
 #include <cstddef>
@@ -38,8 +38,8 @@ struct optimizer_state {
 
   /// The part for one run of the model's `weights` weights.
   [[nodiscard]] optimizer_view<T> view(index_range run, std::size_t weights) {
-    COMDML_REQUIRE(run.begin <= run.end && run.end <= weights && (values.empty() || values.size() % weights == 0), "weights ",
-                   run.begin, " to ", run.end, " of ", weights, ", memory of ", values.size(), " values");
+    COMDML_REQUIRE(run.begin <= run.end && run.end <= weights && (values.empty() || values.size() % weights == 0),
+                   "weights ", run.begin, " to ", run.end, " of ", weights, ", memory of ", values.size(), " values");
     return {values.empty() ? nullptr : values.data() + run.begin, weights, run.size(), updates};
   }
 

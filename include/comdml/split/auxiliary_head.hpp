@@ -31,9 +31,8 @@ struct pool_linear {
 /// loss for cuts where pool_linear costs accuracy.
 struct convolution_pool_linear {
   template <Scalar T>
-  using network = nn::network<nn::sequential<nn::convolution_gemm, nn::batch_normalization, nn::relu,
-                                             nn::global_average_pool, nn::linear>,
-                              T>;
+  using network = nn::network<
+      nn::sequential<nn::convolution_gemm, nn::batch_normalization, nn::relu, nn::global_average_pool, nn::linear>, T>;
 
   template <Scalar T>
   [[nodiscard]] network<T> make(image_shape shape, std::size_t classes) const {

@@ -66,19 +66,19 @@ struct workspace {
 /// Gradients of one step on a run of units that ends in a loss: forward, loss, backward. Fills `gradient`; fills
 /// `input_gradient` unless it is empty.
 template <Network N, class T, class L>
-  requires Loss<L, T>
-nn::loss_result gradient_of_tail(const N& net, index_range units, const part<T>& state, std::span<const T> inputs,
-                                 std::span<const label> labels, const L& loss, typename N::workspace& memory,
-                                 std::vector<T>& output_gradient, std::vector<T>& gradient, std::span<T> input_gradient,
-                                 execution exec) {
-  const std::span<const T> outputs =
-      net.forward(units, state.parameters, state.statistics, inputs, labels.size(), nn::mode::train, memory, exec);
-  output_gradient.resize(outputs.size());
-  const nn::loss_result result = loss(outputs, labels, std::span{output_gradient});
-  gradient.resize(state.parameters.size());
-  net.backward(units, state.parameters, output_gradient, gradient, input_gradient, memory, exec);
-  return result;
-}
+  requires Loss<L, T> nn::loss_result gradient_of_tail(const N& net, index_range units, const part<T>& state,
+                                                       std::span<const T> inputs, std::span<const label> labels,
+                                                       const L& loss, typename N::workspace& memory,
+                                                       std::vector<T>& output_gradient, std::vector<T>& gradient,
+                                                       std::span<T> input_gradient, execution exec) {
+    const std::span<const T> outputs =
+        net.forward(units, state.parameters, state.statistics, inputs, labels.size(), nn::mode::train, memory, exec);
+    output_gradient.resize(outputs.size());
+    const nn::loss_result result = loss(outputs, labels, std::span{output_gradient});
+    gradient.resize(state.parameters.size());
+    net.backward(units, state.parameters, output_gradient, gradient, input_gradient, memory, exec);
+    return result;
+  }
 
 /// Trains units cut .. end of a network by the model's own loss.
 template <Network N, class L, class O>
@@ -120,15 +120,15 @@ struct slow_side {
   L loss;
   O optimizer;
 
-  /// One update on a batch of images. `emit(z)` is called once with the activations at the cut (NHWC), before any weight
-  /// changes; the span is valid during the call. \returns the auxiliary head's loss before the update.
+  /// One update on a batch of images. `emit(z)` is called once with the activations at the cut (NHWC), before any
+  /// weight changes; the span is valid during the call. \returns the auxiliary head's loss before the update.
   template <class Emit>
   nn::loss_result step(const part<scalar>& state, const part<scalar>& head_state, std::span<const scalar> inputs,
                        std::span<const label> labels, double learning_rate, workspace<N, H>& memory, execution exec,
                        Emit&& emit) const {
     const index_range kept = kept_units(network, cut);
-    const std::span<const scalar> activations = network.forward(
-        kept, state.parameters, state.statistics, inputs, labels.size(), nn::mode::train, memory.body, exec);
+    const std::span<const scalar> activations = network.forward(kept, state.parameters, state.statistics, inputs,
+                                                                labels.size(), nn::mode::train, memory.body, exec);
     emit(activations);
     memory.cut_gradient.resize(activations.size());
     const nn::loss_result result =

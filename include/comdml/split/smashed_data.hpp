@@ -27,7 +27,8 @@ template <WireCodec W>
 }
 
 template <WireCodec W>
-void encode_smashed(std::span<const float> activations, std::span<const label> labels, std::vector<std::byte>& message) {
+void encode_smashed(std::span<const float> activations, std::span<const label> labels,
+                    std::vector<std::byte>& message) {
   message.resize(4 + 4 * labels.size() + W::encoded_size(activations.size()));
   const auto images = static_cast<std::uint32_t>(labels.size());
   std::memcpy(message.data(), &images, 4);

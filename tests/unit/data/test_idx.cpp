@@ -130,8 +130,7 @@ TEST_CASE("a gzip bomb is not unpacked beyond what its header announces") {
   CHECK(std::filesystem::file_size(file) < 100000);
   CHECK(data::file_bytes(file, 1000).size() == 1000);
   CHECK(data::file_bytes(file, 1000).capacity() < 1000000);
-  const std::string message =
-      input_error_of([&] { (void)data::read_idx(file, directory.write("labels", labels(1))); });
+  const std::string message = input_error_of([&] { (void)data::read_idx(file, directory.write("labels", labels(1))); });
   CHECK(message.starts_with(file.string() + ", byte 800: the content goes on after the 800 bytes"));
 }
 
@@ -165,8 +164,9 @@ TEST_CASE("MNIST's layout is found under its usual names, and only with its shap
 TEST_CASE("a directory that is missing, empty or a file is refused") {
   const temporary_directory directory;
   const auto nowhere = directory.path() / "nowhere";
-  CHECK(input_error_of([&] { (void)data::mnist(nowhere); })
-            .starts_with(nowhere.string() + ": there is no such directory"));
+  CHECK(input_error_of([&] {
+          (void)data::mnist(nowhere);
+        }).starts_with(nowhere.string() + ": there is no such directory"));
   CHECK(input_error_of([&] { (void)data::mnist(""); }).starts_with("data directory: none was given"));
   const auto file = directory.write("file", labels(1));
   CHECK(contains(input_error_of([&] { (void)data::mnist(file); }), "there is no such directory"));

@@ -177,7 +177,8 @@ TEST_CASE("the joined model is the slow half and the helper's half, and nothing 
   net.initialize(start.model, random_stream{how.seed, purpose::initialization});
   start.optimizer.reset(how.optimizer.slots(), start.model.parameters.size());
   split::training_state<float> head_state;
-  auxiliary.initialize(head_state.model, random_stream{how.seed, agent_id{cut.value}, round_index{0}, purpose::initialization});
+  auxiliary.initialize(head_state.model,
+                       random_stream{how.seed, agent_id{cut.value}, round_index{0}, purpose::initialization});
   head_state.optimizer.reset(how.optimizer.slots(), head_state.model.parameters.size());
 
   std::vector<label> labels(images.labels().begin(), images.labels().end());
@@ -204,8 +205,8 @@ TEST_CASE("the joined model is the slow half and the helper's half, and nothing 
   std::vector<std::vector<label>> sent_labels;
   for (slow_loader.start(round_index{0}); slow_loader.next(batch);) {
     front.step(split::part_of(net, slow, split::kept_units(net, cut)),
-               split::part_of(auxiliary, head_state, {0, auxiliary.units()}), batch.inputs, batch.labels, rate, memory, {},
-               [&](std::span<const float> z) { sent.emplace_back(z.begin(), z.end()); });
+               split::part_of(auxiliary, head_state, {0, auxiliary.units()}), batch.inputs, batch.labels, rate, memory,
+               {}, [&](std::span<const float> z) { sent.emplace_back(z.begin(), z.end()); });
     sent_labels.push_back(batch.labels);
   }
   for (std::size_t b = 0; b < sent.size(); ++b)

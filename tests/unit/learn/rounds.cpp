@@ -45,8 +45,7 @@ struct nines_to {
   std::vector<std::vector<std::uint32_t>> operator()(std::span<const label> labels, std::size_t, std::size_t agents,
                                                      random_stream) const {
     std::vector<std::vector<std::uint32_t>> shards(agents);
-    for (std::uint32_t i = 0; i < labels.size(); ++i)
-      shards[labels[i] == 9 ? agent : i % agents].push_back(i);
+    for (std::uint32_t i = 0; i < labels.size(); ++i) shards[labels[i] == 9 ? agent : i % agents].push_back(i);
     return shards;
   }
 };

@@ -45,7 +45,8 @@ learn::settings<J> quick(std::size_t rounds = 2) {
 /// Agent 0 is fast, the others get slower; every pair is linked.
 inline fleet::description unlike(std::size_t agents, double megabits = 100) {
   fleet::description fleet = fleet::uniform({.agents = agents, .bandwidth = megabits_per_second(megabits)});
-  for (std::size_t i = 0; i < agents; ++i) fleet.agents[i].speed = batches_per_second{4.0 / static_cast<double>(1 + 3 * i)};
+  for (std::size_t i = 0; i < agents; ++i)
+    fleet.agents[i].speed = batches_per_second{4.0 / static_cast<double>(1 + 3 * i)};
   return fleet;
 }
 

@@ -89,15 +89,16 @@ TEST_CASE("fast side on the slow side's activations computes what the whole mode
 
   split::workspace<model, head> memory;
   const split::fast_side all{net, split_point{0}, loss, optimizer};
-  const auto expected = all.step(split::part_of(net, whole, {0, net.units()}), batch.inputs, batch.labels, 0.1, memory, {});
+  const auto expected =
+      all.step(split::part_of(net, whole, {0, net.units()}), batch.inputs, batch.labels, 0.1, memory, {});
 
   const split_point cut{2};
   const head auxiliary = split::pool_linear{}.make<float>(net.output_shape(cut.value - 1), classes);
   auto head_state = fresh(auxiliary, 2);
   std::vector<float> activations;
   const split::slow_side slow{net, auxiliary, cut, loss, optimizer};
-  slow.step(split::part_of(net, halves, split::kept_units(net, cut)), split::part_of(auxiliary, head_state, {0, auxiliary.units()}),
-            batch.inputs, batch.labels, 0.1, memory, {},
+  slow.step(split::part_of(net, halves, split::kept_units(net, cut)),
+            split::part_of(auxiliary, head_state, {0, auxiliary.units()}), batch.inputs, batch.labels, 0.1, memory, {},
             [&](std::span<const float> z) { activations.assign(z.begin(), z.end()); });
   CHECK(activations.size() == images * net.output_shape(cut.value - 1).size());
   const split::fast_side fast{net, cut, loss, optimizer};
@@ -133,8 +134,8 @@ TEST_CASE("no gradient crosses the cut: the slow side's update is the one of its
     split::workspace<model, head> memory;
     for (int step = 0; step < 3; ++step) {
       slow.step(split::part_of(net, state, split::kept_units(net, cut)),
-                split::part_of(auxiliary, head_state, {0, auxiliary.units()}), batch.inputs, batch.labels, 0.1, memory, {},
-                [](std::span<const float>) {});
+                split::part_of(auxiliary, head_state, {0, auxiliary.units()}), batch.inputs, batch.labels, 0.1, memory,
+                {}, [](std::span<const float>) {});
     }
     state.model.parameters.resize(tail.begin);
     return state.model.parameters;
@@ -199,7 +200,8 @@ TEST_CASE("the slow side's gradient is that of the auxiliary loss, by central di
 
 TEST_CASE("the analytic profile shares out the multiply-adds and counts the message's bytes") {
   const nn::resnet<20> net{{32, 32, 3}, classes};
-  const auto profile = split::analytic_profile<comm::fp32>(net, split::pool_linear{}, split::every_block{}, 100, "resnet20");
+  const auto profile =
+      split::analytic_profile<comm::fp32>(net, split::pool_linear{}, split::every_block{}, 100, "resnet20");
   fleet::validate(profile);
   REQUIRE(profile.splits.size() == net.units() - 1);
   CHECK(profile.batch == 100);
