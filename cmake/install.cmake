@@ -3,7 +3,8 @@ include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
 set(comdml_package_dir "${CMAKE_INSTALL_DATADIR}/cmake/comdml")
-install(TARGETS comdml EXPORT comdml-targets FILE_SET HEADERS COMPONENT development)
+install(TARGETS comdml EXPORT comdml-targets FILE_SET HEADERS COMPONENT development
+  FILE_SET kernel_text COMPONENT development)
 install(EXPORT comdml-targets NAMESPACE comdml:: DESTINATION "${comdml_package_dir}" COMPONENT development)
 
 configure_package_config_file(
@@ -23,6 +24,7 @@ install(
     "${PROJECT_BINARY_DIR}/package/comdml-config.cmake"
     "${PROJECT_BINARY_DIR}/package/comdml-config-version.cmake"
     cmake/FindComdmlBlas.cmake
+    cmake/comdml-kernels.cmake
   DESTINATION "${comdml_package_dir}"
   COMPONENT development
 )

@@ -23,8 +23,13 @@
 #include "comdml/tensor/shape.hpp"
 #include "comdml/tensor/tensor.hpp"
 
+#include "comdml/kernels/kernel_set.hpp"
+#include "comdml/kernels/kernels.hpp"
+#include "comdml/kernels/tasks.hpp"
+
 #include "comdml/nn/adam.hpp"
 #include "comdml/nn/batch_normalization.hpp"
+#include "comdml/nn/convolution.hpp"
 #include "comdml/nn/convolution_gemm.hpp"
 #include "comdml/nn/global_average_pool.hpp"
 #include "comdml/nn/layer.hpp"

@@ -8,6 +8,10 @@
 #include <exception>
 #include <utility>
 
+#ifdef _OPENMP
+#include <omp.h>
+#endif
+
 namespace comdml {
 
 /// How many threads one computation may use.
@@ -67,6 +71,55 @@ std::size_t parallel_blocks(execution exec, std::size_t count, Function&& f) {
   parallel_for(exec, blocks,
                [&](std::size_t block) { f(block, count * block / blocks, count * (block + 1) / blocks); });
   return blocks;
+}
+
+/// Threads that run the same function side by side, in steps that they end together.
+class team {
+ public:
+  team(std::size_t lane, std::size_t lanes) : lane_{lane}, lanes_{lanes} {}
+
+  /// This thread's number, 0 .. lanes() - 1.
+  [[nodiscard]] std::size_t lane() const noexcept { return lane_; }
+  [[nodiscard]] std::size_t lanes() const noexcept { return lanes_; }
+
+  /// This thread's share of 0 .. count-1: contiguous, and the same for the same count.
+  template <class Function>
+  void share(std::size_t count, Function&& f) const {
+    for (std::size_t i = count * lane_ / lanes_; i < count * (lane_ + 1) / lanes_; ++i) f(i);
+  }
+
+  /// Waits for all threads. All must call it.
+  void barrier() const {
+    if (lanes_ < 2) return;
+#ifdef _OPENMP
+#pragma omp barrier
+#endif
+  }
+
+  /// Calls f on the first thread while the others wait.
+  template <class Function>
+  void alone(Function&& f) const {
+    barrier();
+    if (lane_ == 0) f();
+    barrier();
+  }
+
+ private:
+  std::size_t lane_;
+  std::size_t lanes_;
+};
+
+/// Calls f(team) on up to exec.threads threads, in one parallel region. f must not throw.
+template <class Function>
+void parallel_team(execution exec, Function&& f) {
+#ifdef _OPENMP
+  if (exec.threads > 1) {
+#pragma omp parallel num_threads(exec.threads)
+    f(team{static_cast<std::size_t>(omp_get_thread_num()), static_cast<std::size_t>(omp_get_num_threads())});
+    return;
+  }
+#endif
+  f(team{0, 1});
 }
 
 }  // namespace comdml

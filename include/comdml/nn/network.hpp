@@ -2,11 +2,10 @@
 /// \file
 /// A body of layers bound to an input shape: the reference model of Network.
 ///
-/// An engine goes under this class without a change to those who use it, at either of two heights. A faster layer is
-/// a type parameter of the body (`resnet<20, identity_padded, my_convolution>`). One that fuses across units, or keeps
-/// activations padded or packed between them, specializes `network` for the bodies it knows (a specialization of
-/// `network<my_body, float>` with the public members below), or is any other model of Network: all callers hold runs of
-/// units, flat vectors and plain spans, and nothing else.
+/// In float, the first units of a run that are made of convolution, batch normalization and rectifier are computed by
+/// the engine (detail/engine.hpp), which fuses them; all others, and everything in double, layer by layer. A layer of
+/// one's own is a type parameter of the body (`resnet<20, identity_padded, my_convolution>`). Callers hold runs of
+/// units, flat vectors and plain spans, and nothing else: any other model of Network will do as well.
 #pragma once
 
 #include <cstddef>
@@ -18,6 +17,8 @@
 #include "comdml/concepts.hpp"
 #include "comdml/core/errors.hpp"
 #include "comdml/nn/detail/chain.hpp"
+#include "comdml/nn/detail/engine.hpp"
+#include "comdml/nn/detail/fused_graph.hpp"
 #include "comdml/nn/layer.hpp"
 #include "comdml/nn/repeat.hpp"
 #include "comdml/nn/sequential.hpp"
@@ -96,7 +97,9 @@ class network {
    private:
     friend network;
     arena memory_arena_;
+    detail::engine engine_;
     std::span<const T> input_;
+    std::span<const T> inner_;  ///< between the fused units and the others
     std::span<T> output_;
     std::span<T> memory_;
     index_range run_;
@@ -182,18 +185,35 @@ class network {
     COMDML_REQUIRE(statistics.size() == this->statistics(run).size(), statistics.size(), " statistics for ",
                    this->statistics(run).size());
     const blas_single_thread guard;
-    const auto units = row(run);
-    const image_shape in = shapes_[run.begin];
     arena& memory = work.memory_arena_;
     memory.reset();
-    work.input_ = input;
+    work.input_ = work.inner_ = input;
     work.run_ = run;
     work.images_ = images;
     work.trained_ = false;  // until it is done, should a layer throw
     work.output_ = memory.template take<T>(shapes_[run.end].size() * images);
-    work.memory_ = how == mode::train ? memory.template take<T>(units.memory_size(in, images)) : std::span<T>{};
-    units.template forward<T>(
-        {in, images, input, work.output_, parameters, statistics, work.memory_, memory, how, exec});
+    const index_range rest{fused_end(run), run.end};
+    if constexpr (std::same_as<T, float>) {
+      if (rest.begin > run.begin) {
+        detail::fused_graph graph{shapes_[run.begin]};
+        const auto fused = row({run.begin, rest.begin});
+        for (std::size_t unit = 0; unit < fused.size(); ++unit)
+          fused.visit(unit, [&](const auto& layer) { graph.add(layer); });
+        work.engine_ = detail::engine{std::move(graph)};
+        const std::span<T> out =
+            rest.size() == 0 ? work.output_ : memory.template take<T>(shapes_[rest.begin].size() * images);
+        work.engine_.forward(parameters, statistics, input, images, out, how == mode::train, memory, exec);
+        work.inner_ = out;
+      }
+    }
+    if (rest.size() > 0) {
+      const auto units = row(rest);
+      const image_shape in = shapes_[rest.begin];
+      work.memory_ = how == mode::train ? memory.template take<T>(units.memory_size(in, images)) : std::span<T>{};
+      units.template forward<T>(
+          {in, images, work.inner_, work.output_, parameters.subspan(this->parameters({run.begin, rest.begin}).size()),
+           statistics.subspan(this->statistics({run.begin, rest.begin}).size()), work.memory_, memory, how, exec});
+    }
     work.trained_ = how == mode::train;
     return work.output_;
   }
@@ -212,14 +232,40 @@ class network {
     COMDML_REQUIRE(input_gradient.empty() || input_gradient.size() == work.input_.size(), input_gradient.size(),
                    " gradients for ", work.input_.size(), " inputs");
     const blas_single_thread guard;
-    row(run).template backward<T>({shapes_[run.begin], work.images_, work.input_, work.output_, output_gradient,
-                                   parameters, work.memory_, input_gradient, parameter_gradient, work.memory_arena_,
-                                   exec});
+    arena& memory = work.memory_arena_;
+    const arena::scope release{memory};
+    const index_range rest{fused_end(run), run.end};
+    const std::size_t fused_values = this->parameters({run.begin, rest.begin}).size();
+    const bool fused = rest.begin > run.begin;
+    std::span<T> inner_gradient = input_gradient;
+    if (rest.size() > 0) {
+      if (fused) inner_gradient = memory.template take<T>(work.inner_.size());
+      row(rest).template backward<T>({shapes_[rest.begin], work.images_, work.inner_, work.output_, output_gradient,
+                                      parameters.subspan(fused_values), work.memory_, inner_gradient,
+                                      parameter_gradient.subspan(fused_values), memory, exec});
+    }
+    if constexpr (std::same_as<T, float>)
+      if (fused)
+        work.engine_.backward(parameters, rest.size() > 0 ? inner_gradient : output_gradient, parameter_gradient,
+                              input_gradient, memory, exec);
   }
 
  private:
   [[nodiscard]] detail::unit_run<Body> row(index_range run) const {
     return {body_, std::span{places_}.subspan(run.begin, run.size())};
+  }
+
+  /// Units of the run that the engine computes: the first ones, up to one that it does not know.
+  [[nodiscard]] std::size_t fused_end(index_range run) const {
+    std::size_t end = run.begin;
+    if constexpr (std::same_as<T, float>) {
+      bool fusible = true;
+      while (end < run.end && fusible) {
+        row({end, end + 1}).visit(0, [&]<class L>(const L&) { fusible = detail::is_fusible<L>; });
+        if (fusible) ++end;
+      }
+    }
+    return end;
   }
 
   void require_run(index_range run) const {

@@ -11,7 +11,7 @@
 
 #include "comdml/core/errors.hpp"
 #include "comdml/nn/batch_normalization.hpp"
-#include "comdml/nn/convolution_gemm.hpp"
+#include "comdml/nn/convolution.hpp"
 #include "comdml/nn/detail/chain.hpp"
 #include "comdml/nn/layer.hpp"
 #include "comdml/nn/relu.hpp"
@@ -31,6 +31,9 @@ class residual {
 
   residual(Main main, Side side, Activation activation)
       : main_{std::move(main)}, side_{std::move(side)}, activation_{std::move(activation)} {}
+
+  [[nodiscard]] const Main& main() const noexcept { return main_; }
+  [[nodiscard]] const Side& side() const noexcept { return side_; }
 
   [[nodiscard]] image_shape output_shape(image_shape in) const {
     const image_shape sum = main_.output_shape(in), other = side_.output_shape(in);
@@ -158,7 +161,7 @@ class residual {
 
 /// Two 3x3 convolutions; the first has the stride. Tensors: conv1, bn1, conv2, bn2, and the shortcut's.
 /// A convolution is made from {.channels, .kernel, .stride}, a normalization and an activation from {}.
-template <class Convolution = convolution_gemm, class Normalization = batch_normalization, class Activation = relu,
+template <class Convolution = convolution, class Normalization = batch_normalization, class Activation = relu,
           class ShortcutPolicy = identity_padded>
 struct basic_block : residual<sequential<Convolution, Normalization, Activation, Convolution, Normalization>,
                               typename ShortcutPolicy::template layer<Convolution, Normalization>, Activation> {
@@ -175,7 +178,7 @@ struct basic_block : residual<sequential<Convolution, Normalization, Activation,
 
 /// 1x1 to `planes` channels, 3x3 with the stride, 1x1 to planes x expansion. Tensors: conv1, bn1, conv2, bn2, conv3,
 /// bn3, and the shortcut's.
-template <class Convolution = convolution_gemm, class Normalization = batch_normalization, class Activation = relu,
+template <class Convolution = convolution, class Normalization = batch_normalization, class Activation = relu,
           class ShortcutPolicy = projection>
 struct bottleneck_block : residual<sequential<Convolution, Normalization, Activation, Convolution, Normalization,
                                               Activation, Convolution, Normalization>,

@@ -9,7 +9,7 @@
 
 #include "comdml/core/errors.hpp"
 #include "comdml/nn/batch_normalization.hpp"
-#include "comdml/nn/convolution_gemm.hpp"
+#include "comdml/nn/convolution.hpp"
 #include "comdml/nn/global_average_pool.hpp"
 #include "comdml/nn/linear.hpp"
 #include "comdml/nn/network.hpp"
@@ -29,7 +29,7 @@ using resnet_stem = sequential<Convolution, Normalization, Activation>;
 using resnet_head = sequential<global_average_pool, linear>;
 
 /// The type of a network does not depend on its depth, so that a program that offers them all compiles one.
-template <class ShortcutPolicy = identity_padded, class Convolution = convolution_gemm,
+template <class ShortcutPolicy = identity_padded, class Convolution = convolution,
           class Normalization = batch_normalization, class Activation = relu>
 using resnet_body =
     sequential<resnet_stem<Convolution, Normalization, Activation>,
@@ -37,8 +37,8 @@ using resnet_body =
                repeat<basic_block<Convolution, Normalization, Activation, ShortcutPolicy>>,
                repeat<basic_block<Convolution, Normalization, Activation, ShortcutPolicy>>, resnet_head>;
 
-template <class ShortcutPolicy = projection, class Convolution = convolution_gemm,
-          class Normalization = batch_normalization, class Activation = relu>
+template <class ShortcutPolicy = projection, class Convolution = convolution, class Normalization = batch_normalization,
+          class Activation = relu>
 using bottleneck_resnet_body =
     sequential<resnet_stem<Convolution, Normalization, Activation>,
                repeat<bottleneck_block<Convolution, Normalization, Activation, ShortcutPolicy>>,
@@ -72,7 +72,7 @@ template <class Block>
 
 /// He et al. 2016, section 4.2: three stages of (depth - 2) / 6 basic blocks with 16, 32 and 64 channels, strides 1, 2,
 /// 2. Units: stem, blocks, head. Throws contract_error unless depth = 6 n + 2 with n >= 1.
-template <class ShortcutPolicy = identity_padded, class Convolution = convolution_gemm,
+template <class ShortcutPolicy = identity_padded, class Convolution = convolution,
           class Normalization = batch_normalization, class Activation = relu, Scalar T = float>
 [[nodiscard]] auto make_resnet(std::size_t depth, image_shape input, std::size_t classes) {
   COMDML_REQUIRE(depth >= 8 && depth % 6 == 2, "depth ", depth, " is not 6 n + 2");
@@ -91,8 +91,8 @@ template <class ShortcutPolicy = identity_padded, class Convolution = convolutio
 /// The ComDML authors' "ResNet-56/110": six stages of (depth - 2) / 18 bottleneck blocks with 16, 16, 32, 32, 64, 64
 /// planes, stride 2 at the third and the fifth; with projection shortcuts 591,322 and 1,147,738 parameters for 10
 /// classes of 3 channels. Throws contract_error unless depth = 18 n + 2 with n >= 1.
-template <class ShortcutPolicy = projection, class Convolution = convolution_gemm,
-          class Normalization = batch_normalization, class Activation = relu, Scalar T = float>
+template <class ShortcutPolicy = projection, class Convolution = convolution, class Normalization = batch_normalization,
+          class Activation = relu, Scalar T = float>
 [[nodiscard]] auto make_bottleneck_resnet(std::size_t depth, image_shape input, std::size_t classes) {
   COMDML_REQUIRE(depth >= 20 && depth % 18 == 2, "depth ", depth, " is not 18 n + 2");
   using block = bottleneck_block<Convolution, Normalization, Activation, ShortcutPolicy>;
@@ -111,7 +111,7 @@ template <class ShortcutPolicy = projection, class Convolution = convolution_gem
 }
 
 /// A residual network of basic blocks, its depth fixed by the type: 8, 14, 20, 32, 44, 56, 110, ...
-template <std::size_t Depth, class ShortcutPolicy = identity_padded, class Convolution = convolution_gemm,
+template <std::size_t Depth, class ShortcutPolicy = identity_padded, class Convolution = convolution,
           class Normalization = batch_normalization, class Activation = relu, Scalar T = float>
 class resnet : public network<resnet_body<ShortcutPolicy, Convolution, Normalization, Activation>, T> {
  public:
@@ -124,7 +124,7 @@ class resnet : public network<resnet_body<ShortcutPolicy, Convolution, Normaliza
 };
 
 /// A residual network of bottleneck blocks: 56 or 110 (or any 18 n + 2).
-template <std::size_t Depth, class ShortcutPolicy = projection, class Convolution = convolution_gemm,
+template <std::size_t Depth, class ShortcutPolicy = projection, class Convolution = convolution,
           class Normalization = batch_normalization, class Activation = relu, Scalar T = float>
 class bottleneck_resnet
     : public network<bottleneck_resnet_body<ShortcutPolicy, Convolution, Normalization, Activation>, T> {

@@ -90,6 +90,7 @@ class projection_shortcut {
         layers_{Convolution{.channels = channels, .kernel = 1, .stride = stride}, Normalization{}} {}
 
   [[nodiscard]] bool is_identity(image_shape in) const { return stride_ == 1 && in.channels == channels_; }
+  [[nodiscard]] const sequential<Convolution, Normalization>& layers() const noexcept { return layers_; }
 
   [[nodiscard]] image_shape output_shape(image_shape in) const {
     return is_identity(in) ? in : layers_.output_shape(in);

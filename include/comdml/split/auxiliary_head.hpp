@@ -7,7 +7,7 @@
 
 #include "comdml/concepts.hpp"
 #include "comdml/nn/batch_normalization.hpp"
-#include "comdml/nn/convolution_gemm.hpp"
+#include "comdml/nn/convolution.hpp"
 #include "comdml/nn/global_average_pool.hpp"
 #include "comdml/nn/linear.hpp"
 #include "comdml/nn/network.hpp"
@@ -31,13 +31,15 @@ struct pool_linear {
 /// loss for cuts where pool_linear costs accuracy.
 struct convolution_pool_linear {
   template <Scalar T>
-  using network = nn::network<
-      nn::sequential<nn::convolution_gemm, nn::batch_normalization, nn::relu, nn::global_average_pool, nn::linear>, T>;
+  using network = nn::network<nn::sequential<nn::sequential<nn::convolution, nn::batch_normalization, nn::relu>,
+                                             nn::global_average_pool, nn::linear>,
+                              T>;
 
   template <Scalar T>
   [[nodiscard]] network<T> make(image_shape shape, std::size_t classes) const {
-    return {nn::sequential{nn::convolution_gemm{.channels = shape.channels}, nn::batch_normalization{}, nn::relu{},
-                           nn::global_average_pool{}, nn::linear{.outputs = classes}},
+    return {nn::sequential{
+                nn::sequential{nn::convolution{.channels = shape.channels}, nn::batch_normalization{}, nn::relu{}},
+                nn::global_average_pool{}, nn::linear{.outputs = classes}},
             shape};
   }
 };
