@@ -111,7 +111,7 @@ void visit_options(Options& o, Visitor&& v) {
           "rounds between two evaluations; the last round is always evaluated, 0 = only that");
 
   v.group("Agents");
-  v.count("agents", o.agents, {1, 256}, "number of agents");
+  v.count("agents", o.agents, {1, 512}, "number of agents");
   v.text("algorithm", o.algorithm, "NAME", one_of({"comdml", "allreduce"}),
          "comdml: slow agents hand work to fast ones; allreduce: everyone trains alone");
   v.text("pairing", o.pairing, "POLICY", one_of({"greedy", "none"}), "who helps whom");

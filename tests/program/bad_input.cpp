@@ -59,11 +59,11 @@ TEST_CASE("values of options") {
     std::string option, value, told;
   };
   for (const fault& one : {
-           fault{"--agents", "0", "1 to 256"},
-           fault{"--agents", "-3", "1 to 256"},
-           fault{"--agents", "ten", "1 to 256"},
+           fault{"--agents", "0", "1 to 512"},
+           fault{"--agents", "-3", "1 to 512"},
+           fault{"--agents", "ten", "1 to 512"},
            fault{"--agents", "150", "150 agents cannot get 2 images each out of 200"},
-           fault{"--agents", "99999999999999999999", "1 to 256"},
+           fault{"--agents", "99999999999999999999", "1 to 512"},
            fault{"--rounds", "0", "from 1"},
            fault{"--batch", "1", "from 2"},
            fault{"--batch", "2.5", "from 2"},

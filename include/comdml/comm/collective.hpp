@@ -32,7 +32,9 @@ struct group {
 
   /// \param ids  the members, ascending. Throws run_error if their links do not connect them.
   group(epoch_index number, std::vector<agent_id> ids, const link_matrix& links)
-      : epoch{number}, routes{links, std::move(ids)} {}
+      : group{number, comm::routes{links, std::move(ids)}} {}
+  /// The members are those of the routes.
+  group(epoch_index number, comm::routes ways) : epoch{number}, routes{std::move(ways)} {}
 
   [[nodiscard]] const std::vector<agent_id>& members() const noexcept { return routes.members(); }
 };

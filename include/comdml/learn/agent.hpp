@@ -25,7 +25,7 @@ class agent {
   using workspaces = pool<typename types<J>::workspace>;
 
   /// \param line    the agent's transport; must outlive the agent
-  /// \param fleet   declared links of all agents, and the agent's own speed
+  /// \param fleet   declared links of all agents and the ways along them, and the agent's own speed
   /// \param memory  activation workspaces, shared by the agents of a process; by default the agent's own
   agent(typename J::transport& line, membership fleet, settings<J> how, execution exec = {},
         std::shared_ptr<workspaces> memory = std::make_shared<workspaces>())
@@ -43,15 +43,31 @@ class agent {
   /// \throws run_error when a peer is lost, training diverges, or agents disagree
   template <Dataset Images, Dataset Test, Observer O = no_observer>
   history run(const Images& images, const Test* test, O&& observer = {}, const control& hold = {}) {
+    history past;
+    take_part(images, test, observer, hold, &past);
+    return past;
+  }
+
+  /// The same for an agent whose history nobody reads: it keeps none.
+  template <Dataset Images, Dataset Test>
+  void run_unrecorded(const Images& images, const Test* test, const control& hold = {}) {
+    no_observer nobody;
+    take_part(images, test, nobody, hold, nullptr);
+  }
+
+ private:
+  /// \param past  nullptr = is not wanted
+  template <Dataset Images, Dataset Test, Observer O>
+  void take_part(const Images& images, const Test* test, O& observer, const control& hold, history* past) {
     static_assert(Algorithm<typename J::algorithm, session<J, Images>>);
     COMDML_REQUIRE(images.size() > 1, "agent ", transport_.self(), " owns ", images.size(), " images, needs 2");
     const auto start = std::chrono::steady_clock::now();
     session<J, Images> work{transport_, fleet_, settings_, images, *memory_, exec_, hold};
     typename J::schedule schedule = settings_.schedule;
-    history past;
-    past.state = work.committed().body.model;
+    if (past != nullptr) past->state = work.committed().body.model;
     try {
       for (std::uint32_t round = 0; round < settings_.rounds; ++round) {
+        bool target_reached = false;
         work.begin_round(round_index{round}, schedule.rate(settings_.optimizer.learning_rate));
         const pairing::plan plan = settings_.algorithm.round(work);
         const bool last = round + 1 == settings_.rounds;
@@ -59,21 +75,22 @@ class agent {
         report.wall = seconds{std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count()};
         if (report.test_accuracy) {
           schedule.observe(*report.test_accuracy);
-          past.target_reached = settings_.target_accuracy && *report.test_accuracy >= *settings_.target_accuracy;
+          target_reached = settings_.target_accuracy && *report.test_accuracy >= *settings_.target_accuracy;
         }
         schedule.next_round();
         const verdict wish = observer.on_round(report);
-        past.rounds.push_back(std::move(report));
-        past.state = work.committed().body.model;  // what the report speaks of, should the next round be interrupted
-        if (past.target_reached || work.anyone_stops(wish == verdict::stop)) break;
+        if (past != nullptr) {
+          past->rounds.push_back(std::move(report));
+          past->state = work.committed().body.model;  // what the report speaks of, should the next round be interrupted
+          past->target_reached = target_reached;
+        }
+        if (target_reached || work.anyone_stops(wish == verdict::stop)) break;
       }
     } catch (const interrupted&) {
-      past.interrupted = true;
+      if (past != nullptr) past->interrupted = true;
     }
-    return past;
   }
 
- private:
   [[nodiscard]] bool evaluated(std::uint32_t round) const {
     return settings_.evaluate_every > 0 && (round + 1) % settings_.evaluate_every == 0;
   }

@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "comdml/comm/routes.hpp"
 #include "comdml/concepts.hpp"
 #include "comdml/core/random.hpp"
 #include "comdml/data/image_set.hpp"
@@ -46,17 +47,20 @@ class fleet_trainer {
 
     const auto memory = std::make_shared<typename agent<J>::workspaces>();
     const execution exec{static_cast<int>(std::max<std::size_t>(1, threads_ / agents))};
-    std::vector<history> histories(agents);
+    const comm::routes routes{fleet_.links};
+    history past;
     network line{fleet_.links, {.compute_slots = threads_}};
     line.run([&](typename J::transport& endpoint) {
       const std::size_t i = endpoint.self().value;
       const data::shard<Set> own{train, shards[i]};
       const data::shard<Set> own_test{test, every(agents, i, test.size())};
-      agent<J> self{endpoint, {fleet_.links, fleet_.agents[i].speed}, settings_, exec, memory};
-      no_observer nobody;
-      histories[i] = i == 0 ? self.run(own, &own_test, observer, hold) : self.run(own, &own_test, nobody, hold);
+      agent<J> self{endpoint, {routes, fleet_.agents[i].speed}, settings_, exec, memory};
+      if (i == 0)
+        past = self.run(own, &own_test, observer, hold);
+      else
+        self.run_unrecorded(own, &own_test, hold);
     });
-    return std::move(histories.front());
+    return past;
   }
 
   template <Partitioner P, Observer O = no_observer>

@@ -37,12 +37,13 @@ enum class message_kind : std::uint16_t { status = 1, smashed_data, training_rep
 template <Transport T>
 class peers {
  public:
-  peers(T& line, const link_matrix& links, const control& hold)
-      : line_{line}, control_{hold}, group_{epoch_index{}, everyone(links), links} {}
+  peers(T& line, const comm::routes& everyone, const control& hold)
+      : line_{line}, control_{hold}, group_{epoch_index{}, everyone} {}
 
   [[nodiscard]] T& transport() noexcept { return line_; }
   [[nodiscard]] agent_id self() const { return line_.self(); }
   [[nodiscard]] const std::vector<agent_id>& members() const noexcept { return group_.members(); }
+  [[nodiscard]] const link_matrix& links() const noexcept { return group_.routes.links(); }
   [[nodiscard]] std::size_t rank_of(agent_id agent) const {
     return static_cast<std::size_t>(std::ranges::find(members(), agent) - members().begin());
   }
@@ -96,12 +97,6 @@ class peers {
   }
 
  private:
-  [[nodiscard]] static std::vector<agent_id> everyone(const link_matrix& links) {
-    std::vector<agent_id> ids;
-    for (std::uint32_t id = 0; id < links.agents(); ++id) ids.push_back(agent_id{id});
-    return ids;
-  }
-
   T& line_;
   const control& control_;
   comm::group group_;

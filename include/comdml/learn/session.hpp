@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "comdml/comm/message.hpp"
+#include "comdml/comm/routes.hpp"
 #include "comdml/concepts.hpp"
 #include "comdml/core/digest.hpp"
 #include "comdml/fleet/instance.hpp"
@@ -30,8 +31,9 @@ namespace comdml::learn {
 
 /// What an agent knows of the fleet before the first round.
 struct membership {
-  /// Declared links of all agents; every agent must be given the same ones.
-  link_matrix links;
+  /// Declared links of all agents and the ways along them, `comm::routes{links}`; every agent must be given the same
+  /// ones. Agents of one process copy one object: copies share its tables.
+  comm::routes routes;
   /// Own speed, in mini-batches of full-model training per second.
   batches_per_second speed;
 };
@@ -45,10 +47,9 @@ class session {
       : settings_{how},
         images_{images},
         speed_{fleet.speed},
-        links_{fleet.links},
         exec_{exec},
         model_{how, images.shape(), images.classes()},
-        fleet_{line, fleet.links, hold},
+        fleet_{line, fleet.routes, hold},
         training_{how, model_, images, fleet.speed, fleet_, memory, exec},
         committed_{model_.start(how)} {}
 
@@ -73,7 +74,7 @@ class session {
       const auto speed = from.read<std::int64_t>();
       statuses_.push_back({.micro_batches_per_second = speed, .images = from.read<std::int64_t>()});
     });
-    return settings_.pairing.plan(fleet::make_instance(statuses_, settings_.batch, links_, model_.profile));
+    return settings_.pairing.plan(fleet::make_instance(statuses_, settings_.batch, fleet_.links(), model_.profile));
   }
 
   /// The plan of algorithms that know no offloading.
@@ -254,7 +255,6 @@ class session {
   const settings<J>& settings_;
   const Images& images_;
   batches_per_second speed_;
-  const link_matrix& links_;
   execution exec_;
   blueprint<J> model_;
   peers<typename J::transport> fleet_;

@@ -12,7 +12,7 @@
 
 #include <unistd.h>
 
-#include "../data/temporary_directory.hpp"
+#include "../temporary_directory.hpp"
 
 using namespace comdml;
 

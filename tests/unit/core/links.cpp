@@ -20,6 +20,23 @@ TEST_CASE("links are directed, and absent until they are set") {
   CHECK(links(agent_id{0}, agent_id{1}) == fast);
 }
 
+TEST_CASE("a copy is a value of its own") {
+  const directed_link some{.rate = megabits_per_second(10), .latency = {}};
+  link_matrix links{2};
+  links.set(agent_id{0}, agent_id{1}, some);
+  link_matrix copy = links;
+  CHECK(copy == links);
+  copy.set(agent_id{1}, agent_id{0}, some);
+  CHECK(copy != links);
+  CHECK(copy(agent_id{0}, agent_id{1}) == some);
+  CHECK(links(agent_id{1}, agent_id{0}) == directed_link{});
+  links.set(agent_id{1}, agent_id{0}, some);  // the two do not share a table any more
+  CHECK(copy == links);
+  CHECK(link_matrix{} == link_matrix{});
+  CHECK(link_matrix{} == link_matrix{0});
+  CHECK(link_matrix{1} != link_matrix{2});
+}
+
 TEST_CASE("agents outside the table are refused") {
   link_matrix links{2};
   CHECK_THROWS_AS((void)links(agent_id{2}, agent_id{0}), contract_error);

@@ -4,7 +4,7 @@
 #include <algorithm>
 
 #include "comdml/data/cifar.hpp"
-#include "temporary_directory.hpp"
+#include "../temporary_directory.hpp"
 
 using namespace comdml;
 

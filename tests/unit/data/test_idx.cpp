@@ -4,7 +4,7 @@
 #include <algorithm>
 
 #include "comdml/data/idx.hpp"
-#include "temporary_directory.hpp"
+#include "../temporary_directory.hpp"
 
 using namespace comdml;
 

@@ -8,7 +8,7 @@
 
 #include "comdml/data/digits.hpp"
 #include "comdml/data/partition.hpp"
-#include "temporary_directory.hpp"
+#include "../temporary_directory.hpp"
 
 using namespace comdml;
 

@@ -10,7 +10,7 @@
 #include "comdml/data/image_set.hpp"
 #include "comdml/data/shard.hpp"
 #include "comdml/tensor/tensor.hpp"
-#include "temporary_directory.hpp"
+#include "../temporary_directory.hpp"
 
 using namespace comdml;
 

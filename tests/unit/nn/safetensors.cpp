@@ -19,7 +19,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "../data/temporary_directory.hpp"
+#include "../temporary_directory.hpp"
 #include "comdml/core/errors.hpp"
 #include "comdml/core/random.hpp"
 

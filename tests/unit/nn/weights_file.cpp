@@ -14,7 +14,7 @@
 #include <utility>
 #include <vector>
 
-#include "../data/temporary_directory.hpp"
+#include "../temporary_directory.hpp"
 #include "comdml/core/errors.hpp"
 #include "comdml/core/sha256.hpp"
 #include "comdml/nn/batch_normalization.hpp"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 /// \file
-/// A directory that goes away with the test, and what the reader tests write into it.
+/// For tests of files: a directory that goes away with the test, and the errors of readers.
 #pragma once
 
 #include <cstdint>
