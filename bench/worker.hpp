@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: BSL-1.0
+/// \file
+/// What every step worker is: its options, and the way it talks. bench_step and its peers share this file; it knows
+/// nothing of ComDML.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cmath>
+#include <cstddef>
+#include <cstdio>
+#include <exception>
+#include <fstream>
+#include <functional>
+#include <iostream>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+
+#include "problem.hpp"
+
+namespace bench {
+
+struct step_options {
+  std::string model = "resnet56";
+  std::size_t batch = 100;
+  int threads = 1;
+  bool train = true;
+};
+
+/// A model with the example batch.
+class stepper {
+ public:
+  stepper() = default;
+  stepper(const stepper&) = delete;
+  stepper& operator=(const stepper&) = delete;
+  virtual ~stepper() = default;
+
+  [[nodiscard]] virtual std::size_t parameters() const = 0;
+  /// Forward, mean softmax cross-entropy, backward, one update by SGD. \returns the loss before the update.
+  virtual double train() = 0;
+  /// \returns the outputs, images x classes. Of the weights that it finds at its first call: no train() comes after.
+  virtual std::vector<float> infer() = 0;
+};
+
+using stepper_factory = std::function<std::unique_ptr<stepper>(const step_options&)>;
+
+namespace detail {
+
+/// The most memory that the process has held, in MiB; 0 where the system does not tell.
+inline double peak_mib() {
+  std::ifstream status{"/proc/self/status"};
+  for (std::string word; status >> word;)
+    if (double kib = 0; word == "VmHWM:" && status >> kib) return kib / 1024;
+  return 0;
+}
+
+inline double seconds_per_step(stepper& worker, bool train, long steps) {
+  const auto start = std::chrono::steady_clock::now();
+  for (long i = 0; i < steps; ++i) {
+    if (train)
+      worker.train();
+    else
+      worker.infer();
+  }
+  const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - start;
+  return taken.count() / static_cast<double>(steps);
+}
+
+/// Mean softmax cross-entropy of the example labels.
+inline double loss_of(const std::vector<float>& outputs) {
+  const std::size_t images = outputs.size() / classes;
+  const auto labels = example_labels<std::size_t>(images);
+  double sum = 0;
+  for (std::size_t i = 0; i < images; ++i) {
+    const auto row = std::span{outputs}.subspan(i * classes, classes);
+    double total = 0;
+    for (const float value : row) total += std::exp(static_cast<double>(value));
+    sum += std::log(total) - static_cast<double>(row[labels[i]]);
+  }
+  return sum / static_cast<double>(images);
+}
+
+/// `parameters N losses A B C`: of two training steps, and of inference after them. Equal on all workers up to
+/// rounding: the first holds the forward pass, the second the gradients and the update, the third the running
+/// statistics.
+inline void print_check(stepper& worker) {
+  const double first = worker.train();
+  const double second = worker.train();
+  std::printf("parameters %zu losses %.7f %.7f %.7f\n", worker.parameters(), first, second, loss_of(worker.infer()));
+}
+
+/// Reads numbers of steps, and prints `seconds_per_step peak_mib` for each. \returns the exit code.
+inline int serve(stepper& worker, bool train) {
+  for (std::string line; std::getline(std::cin, line);) {
+    std::size_t end = 0;
+    long steps = 0;
+    try {
+      steps = std::stol(line, &end);
+    } catch (const std::exception&) {  // said below
+    }
+    if (steps < 1 || end != line.size()) {
+      std::cerr << "standard input: '" << line << "' is not a number of steps\n"
+                << "  remedy: write one whole number, 1 or more, on each line\n";
+      return 2;
+    }
+    std::printf("%.9f %.1f\n", seconds_per_step(worker, train, steps), peak_mib());
+    std::fflush(stdout);
+  }
+  return 0;
+}
+
+inline void print_readable(stepper& worker, const step_options& options) {
+  constexpr int rounds = 5;
+  seconds_per_step(worker, options.train, 1);  // the first one asks for memory
+  std::array<double, rounds> seconds{};
+  for (double& value : seconds) value = seconds_per_step(worker, options.train, 1);
+  std::ranges::sort(seconds);
+  const double median = seconds[rounds / 2];
+  std::printf("%s, %s, batch %zu, threads %d: %.1f ms per step, %.0f images/s (median of %d steps), peak %.0f MiB\n",
+              options.model.c_str(), options.train ? "train" : "infer", options.batch, options.threads, 1e3 * median,
+              static_cast<double>(options.batch) / median, rounds, peak_mib());
+}
+
+}  // namespace detail
+
+/// The main program of a worker. `app` may hold options of its own. \returns the exit code.
+inline int run_worker(CLI::App& app, int argc, char** argv, const stepper_factory& make) {
+  step_options options;
+  std::string mode = "train";
+  bool worker = false;
+  bool check = false;
+  app.add_option("--model", options.model, "The network")->check(CLI::IsMember(model_names()))->capture_default_str();
+  app.add_option("--batch", options.batch, "Images in a step")->check(CLI::Range(2, 100000))->capture_default_str();
+  app.add_option("--threads", options.threads, "Threads of the computation")
+      ->check(CLI::Range(1, 1024))
+      ->capture_default_str();
+  app.add_option("--mode", mode,
+                 "train: forward, loss, backward, update by SGD with momentum and weight decay; infer: forward")
+      ->check(CLI::IsMember({"train", "infer"}))
+      ->capture_default_str();
+  app.add_flag("--worker", worker,
+               "Read numbers N from standard input, one a line, run N steps for each and print a line "
+               "'seconds_per_step peak_mib'; end at the end of the input");
+  app.add_flag("--check", check,
+               "Print the number of parameters, the losses of two training steps, and that of inference after them, "
+               "for comparison with other workers");
+  app.footer(
+      "The batch is a fixed one of random 3x32x32 images of 10 classes. Exit codes: 0 done, 2 bad input, 3 "
+      "failed.");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : 2;
+  }
+  options.train = mode == "train";
+  try {
+    const std::unique_ptr<stepper> model = make(options);
+    if (worker) return detail::serve(*model, options.train);
+    if (check)
+      detail::print_check(*model);
+    else
+      detail::print_readable(*model, options);
+    return 0;
+  } catch (const std::exception& error) {
+    std::cerr << error.what() << '\n';
+    return 3;
+  }
+}
+
+}  // namespace bench
