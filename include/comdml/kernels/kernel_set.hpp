@@ -34,8 +34,10 @@ struct named_set {
 /// The tables that this processor can run, the fastest first; the last is the baseline, which every one can.
 [[nodiscard]] const std::vector<named_set>& supported_sets();
 
-/// The table in use: the first of supported_sets(), or the one that the environment variable COMDML_ISA names.
-/// Throws input_error if that is not among them.
+/// The supported table of that name, or the first if the name is null or empty. Throws input_error if there is none.
+[[nodiscard]] const named_set& choose_set(const char* wanted);
+
+/// The table in use: what choose_set makes of the environment variable COMDML_ISA when it is first asked.
 [[nodiscard]] const named_set& active_set();
 
 }  // namespace comdml::kernels

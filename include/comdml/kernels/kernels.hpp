@@ -109,18 +109,19 @@ COMDML_KERNELS_LINKAGE const std::vector<named_set>& supported_sets() {
   return sets;
 }
 
+COMDML_KERNELS_LINKAGE const named_set& choose_set(const char* wanted) {
+  if (wanted == nullptr || *wanted == '\0') return supported_sets().front();
+  std::string names;
+  for (const named_set& one : supported_sets()) {
+    if (one.name == wanted) return one;
+    names.append(names.empty() ? "" : ", ").append(one.name);
+  }
+  throw input_error{"environment variable COMDML_ISA", text("this processor has no instruction set \"", wanted, '"'),
+                    text("set it to one of: ", names)};
+}
+
 COMDML_KERNELS_LINKAGE const named_set& active_set() {
-  static const named_set& chosen = []() -> const named_set& {
-    const char* wanted = std::getenv("COMDML_ISA");
-    if (wanted == nullptr || *wanted == '\0') return supported_sets().front();
-    std::string names;
-    for (const named_set& one : supported_sets()) {
-      if (one.name == wanted) return one;
-      names.append(names.empty() ? "" : ", ").append(one.name);
-    }
-    throw input_error{"environment variable COMDML_ISA", text("this processor has no instruction set \"", wanted, '"'),
-                      text("set it to one of: ", names)};
-  }();
+  static const named_set& chosen = choose_set(std::getenv("COMDML_ISA"));
   return chosen;
 }
 
