@@ -139,7 +139,7 @@ class process {
     std::string said;
     std::rewind(errors_);
     for (int next = std::fgetc(errors_); next != EOF; next = std::fgetc(errors_)) said += static_cast<char>(next);
-    throw process_error{name_ + ": " + reason + (said.empty() ? ", and said nothing" : ", and said:\n" + said)};
+    throw process_error{name_ + ": " + reason + (said.empty() ? "" : "; it said:\n" + said)};
   }
 
  private:

@@ -404,6 +404,7 @@ class engine {
             {{step(graph_.activations[a].readers.back()), step(graph_.activations[a].readers.front())}, a, true});
     std::ranges::sort(places, {}, [](const place& p) { return p.life.begin; });
     std::vector<lifetime> lives;
+    lives.reserve(places.size());
     for (const place& p : places) lives.push_back(p.life);
     const slot_assignment slots = assign_slots(lives);
     std::vector<std::size_t> sizes(slots.count, 0);
@@ -413,6 +414,7 @@ class engine {
     for (std::size_t i = 0; i < places.size(); ++i)
       sizes[slots.of[i]] = std::max(sizes[slots.of[i]], size_of(places[i].activation));
     std::vector<float*> buffers;
+    buffers.reserve(sizes.size());
     for (const std::size_t size : sizes) buffers.push_back(take(memory, size));
 
     gradients to{std::vector<float*>(activations, nullptr), std::vector<float*>(activations, nullptr)};
