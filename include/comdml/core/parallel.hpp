@@ -111,7 +111,7 @@ class team {
 
 /// Calls f(team) on up to exec.threads threads, in one parallel region. f must not throw.
 template <class Function>
-void parallel_team(execution exec, Function&& f) {
+void parallel_team([[maybe_unused]] execution exec, Function&& f) {
 #ifdef _OPENMP
   if (exec.threads > 1) {
 #pragma omp parallel num_threads(exec.threads)
