@@ -110,8 +110,7 @@ class trainer {
 /// Ends the program with 3 unless `mine` is `reference` up to rounding: the norm of the difference against the
 /// reference's.
 inline void require_close(const std::string& what, std::span<const float> mine, std::span<const float> reference,
-                          // One rectifier that flips between two roundings moves a gradient by up to a hundredth.
-                          double tolerance = 2e-2) {
+                          double tolerance = 1e-3) {
   double difference = 0;
   double size = 0;
   for (std::size_t i = 0; i < std::min(mine.size(), reference.size()); ++i) {

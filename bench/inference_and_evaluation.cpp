@@ -71,7 +71,7 @@ void check() {
   for (const std::size_t depth : {20, 56})
     bench::require_close("outputs", outputs<bench::default_engine>(depth), outputs<bench::reference_engine>(depth));
   bench::require_close("images and mean loss of an evaluation", losses<bench::default_engine>(),
-                       losses<bench::reference_engine>(), 1e-5);
+                       losses<bench::reference_engine>(), 1e-6);
 }
 
 }  // namespace

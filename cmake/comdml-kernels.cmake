@@ -1,8 +1,7 @@
 # Target comdml::kernels: the kernels of comdml/kernels/ compiled once, for projects with several source files that train.
 # Those that link it, in place of or besides comdml::comdml, compile the kernels' declarations only. Built when linked.
-file(WRITE "${CMAKE_CURRENT_BINARY_DIR}/comdml_kernels.cpp.in"
-  "#define COMDML_KERNELS_SOURCE\n#include \"comdml/kernels/kernels.hpp\"\n")
-configure_file("${CMAKE_CURRENT_BINARY_DIR}/comdml_kernels.cpp.in" "${CMAKE_CURRENT_BINARY_DIR}/comdml_kernels.cpp" COPYONLY)
+file(CONFIGURE OUTPUT comdml_kernels.cpp
+  CONTENT "#define COMDML_KERNELS_SOURCE\n#include \"comdml/kernels/kernels.hpp\"\n")
 add_library(comdml_kernels STATIC EXCLUDE_FROM_ALL "${CMAKE_CURRENT_BINARY_DIR}/comdml_kernels.cpp")
 add_library(comdml::kernels ALIAS comdml_kernels)
 target_compile_definitions(comdml_kernels INTERFACE COMDML_KERNELS_COMPILED)

@@ -73,13 +73,12 @@ struct convolution_shape {
   }
   [[nodiscard]] constexpr std::size_t padded_image() const noexcept { return padded_height() * padded_width() * pitch; }
 
-  /// The padded image of the output's gradient: one pixel around (kernel / 2 for stride 1).
-  [[nodiscard]] constexpr std::size_t gradient_pad() const noexcept { return pad() > 0 ? pad() : 0; }
+  /// The padded image of the output's gradient: pad() pixels around.
   [[nodiscard]] constexpr std::size_t gradient_height() const noexcept {
-    return how == algorithm::direct ? output_height() + 2 * gradient_pad() : padded_height();
+    return how == algorithm::direct ? output_height() + 2 * pad() : padded_height();
   }
   [[nodiscard]] constexpr std::size_t gradient_width() const noexcept {
-    return how == algorithm::direct ? output_width() + 2 * gradient_pad() : padded_width();
+    return how == algorithm::direct ? output_width() + 2 * pad() : padded_width();
   }
   [[nodiscard]] constexpr std::size_t gradient_image() const noexcept {
     return gradient_height() * gradient_width() * output_pitch();

@@ -1,8 +1,10 @@
 // The engine (nn/detail/engine.hpp) against the same network computed layer by layer, in double, by convolution_gemm.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <limits>
 #include <span>
 #include <string>
 #include <vector>
@@ -213,4 +215,18 @@ TEST_CASE("engine: inference needs little memory, and gives an image the same va
   }
   std::ignore = infer(0, 9, training, nn::mode::train);
   CHECK(2 * one.capacity() < training.capacity());
+}
+
+TEST_CASE("engine: what is not a number comes out, and is not rectified away") {
+  const auto net = nn::make_resnet<>(8, {8, 8, 1}, 10);
+  nn::model_state<float> state;
+  net.initialize(state, random_stream{7, purpose::initialization});
+  state.parameters.front() = std::numeric_limits<float>::quiet_NaN();
+  const std::vector<float> inputs(2 * net.input().size(), 0.5F);
+  std::remove_cvref_t<decltype(net)>::workspace memory;
+  for (const nn::mode how : {nn::mode::infer, nn::mode::train}) {
+    const auto out =
+        net.forward({0, net.units()}, state.parameters, state.statistics, inputs, 2, how, memory, execution{1});
+    CHECK(std::ranges::any_of(out, [](float value) { return std::isnan(value); }));
+  }
 }

@@ -72,10 +72,7 @@ class engine {
         crew.share(blocks_,
                    [&](std::size_t block) { f(block, images_ * block / blocks_, images_ * (block + 1) / blocks_); });
       };
-      for (std::size_t k = crew.lane(); k < graph_.convolutions.size(); k += crew.lanes())
-        if (packed[k] != nullptr)
-          set_->pack_weights(graph_.convolutions[k].shape, &parameters[graph_.convolutions[k].weights], true, packed[k],
-                             own);
+      pack(crew, parameters, true, packed, own);
       // What flows in at the end.
       const std::size_t last = graph_.activations.size() - 1;
       const kernels::gradient_sink entry = sink_of(last, to);
@@ -205,11 +202,12 @@ class engine {
     return from;
   }
 
-  /// Packs the weights of all convolutions; the crew shares them.
-  void pack(const team& crew, std::span<const float> parameters, std::span<float* const> packed, float* own) const {
+  /// Packs the weights of all convolutions that have a place for them; the crew shares them.
+  void pack(const team& crew, std::span<const float> parameters, bool turned, std::span<float* const> packed,
+            float* own) const {
     for (std::size_t k = crew.lane(); k < graph_.convolutions.size(); k += crew.lanes()) {
       const fused_convolution& c = graph_.convolutions[k];
-      set_->pack_weights(c.shape, &parameters[c.weights], false, packed[k], own);
+      if (packed[k] != nullptr) set_->pack_weights(c.shape, &parameters[c.weights], turned, packed[k], own);
     }
   }
 
@@ -233,7 +231,7 @@ class engine {
 
     parallel_team(exec, [&](const team& crew) {
       float* const own = scratch + crew.lane() * scratch_size;
-      pack(crew, parameters, packed, own);
+      pack(crew, parameters, false, packed, own);
       crew.barrier();
       for (std::size_t k = 0; k < graph_.convolutions.size(); ++k) {
         const fused_convolution& c = graph_.convolutions[k];
@@ -348,7 +346,7 @@ class engine {
 
     parallel_team(exec, [&](const team& crew) {
       float* const own = scratch + crew.lane() * scratch_size;
-      pack(crew, parameters, packed, own);
+      pack(crew, parameters, false, packed, own);
       crew.barrier();
       engine view = *this;  // the same graph, with this thread's buffers
       for (std::size_t i = 0; i < order.size(); ++i) {

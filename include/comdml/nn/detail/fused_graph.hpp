@@ -115,10 +115,7 @@ class fused_graph {
   std::vector<fused_activation> activations;
 
   fused_graph() = default;
-  explicit fused_graph(image_shape input) {
-    const bool whole = input.channels % kernels::channel_block == 0;
-    activations.push_back({.shape = input, .pitch = whole ? kernels::padded(input.channels) : input.channels});
-  }
+  explicit fused_graph(image_shape input) { activations.push_back({.shape = input, .pitch = input.channels}); }
 
   /// Appends a unit.
   template <class L>
