@@ -178,13 +178,13 @@ TEST_CASE("engine: a convolution by itself is the reference's") {
   const shape shapes[] = {{{7, 5, 3}, 5, 3, 2},   {{9, 9, 20}, 24, 3, 1},  {{6, 6, 16}, 8, 1, 2},
                           {{4, 4, 32}, 16, 5, 1}, {{1, 1, 7}, 3, 3, 1},    {{13, 2, 16}, 16, 3, 1},
                           {{5, 8, 48}, 33, 1, 1}, {{11, 3, 32}, 17, 3, 3}, {{40, 40, 16}, 16, 3, 1}};
-  for (const auto& [in, channels, kernel, stride] : shapes) {
+  for (const shape& s : shapes) {
     const nn::network<nn::sequential<convolution_gemm>, double> reference{
-        nn::sequential{convolution_gemm{.channels = channels, .kernel = kernel, .stride = stride}}, in};
+        nn::sequential{convolution_gemm{.channels = s.channels, .kernel = s.kernel, .stride = s.stride}}, s.in};
     const auto check = [&]<class C>(C) {
       const nn::network<nn::sequential<C>> fast{
-          nn::sequential{C{.channels = channels, .kernel = kernel, .stride = stride}}, in};
-      compare(std::to_string(channels) + " channels", fast, reference, {0, 1}, 19, 5e-6);
+          nn::sequential{C{.channels = s.channels, .kernel = s.kernel, .stride = s.stride}}, s.in};
+      compare(std::to_string(s.channels) + " channels", fast, reference, {0, 1}, 19, 5e-6);
     };
     check(nn::convolution_direct{});
     check(nn::convolution_winograd{});
