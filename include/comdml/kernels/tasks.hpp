@@ -115,8 +115,9 @@ struct source {
   const float* scale = nullptr;
   const float* shift = nullptr;
 
-  /// The residual, at most one: an activation of the same shape, the raw output of a projection, or an activation of
-  /// which every residual_stride-th pixel counts, its channels beginning at residual_before.
+  /// The residual: an activation of the same shape; the raw output of a projection; both of them, which is an
+  /// activation relu(projected + same) that was never written; or an activation of which every residual_stride-th pixel
+  /// counts, its channels beginning at residual_before.
   const float* same = nullptr;
   const float* projected = nullptr;
   const float* projected_scale = nullptr;
@@ -165,12 +166,14 @@ struct gradient_sink {
   std::size_t strided_before = 0;
   std::size_t strided_channels = 0;
 
-  /// The mask: where the stored activation is positive, or the raw output scaled and shifted; none if both are null.
+  /// The mask: where the stored activation is positive, or the raw output scaled and shifted, with `residual` added
+  /// unless that is null; none if stored and raw are null.
   const float* stored = nullptr;
   const float* raw = nullptr;
   const float* scale = nullptr;
   const float* shift = nullptr;
   const float* mean = nullptr;
+  const float* residual = nullptr;
   /// A projection's raw output, whose normalization sees the same gradient.
   const float* projected = nullptr;
   const float* projected_mean = nullptr;

@@ -127,12 +127,13 @@ struct sum {
 }
 
 /// Where the activation that a convolution reads comes from: stored, or made of raw output and perhaps a residual.
-enum class origin { stored, raw, same, projected, strided };
-inline constexpr origin origins[] = {origin::stored, origin::raw, origin::same, origin::projected, origin::strided};
-inline constexpr std::string_view origin_names[] = {"stored", "raw", "same", "projected", "strided"};
+enum class origin { stored, raw, same, projected, sum, strided };
+inline constexpr origin origins[] = {origin::stored,    origin::raw, origin::same,
+                                     origin::projected, origin::sum, origin::strided};
+inline constexpr std::string_view origin_names[] = {"stored", "raw", "same", "projected", "sum", "strided"};
 
-enum class mask { none, stored, raw };
-inline constexpr std::string_view mask_names[] = {"no mask", "stored mask", "raw mask"};
+enum class mask { none, stored, raw, sum };
+inline constexpr std::string_view mask_names[] = {"no mask", "stored mask", "raw mask", "mask of a sum"};
 
 struct problem {
   std::size_t height = 1;
@@ -245,6 +246,7 @@ class twin {
             &scale_,
             &shift_,
             &residual_,
+            &residual_same_,
             &residual_scale_,
             &residual_shift_,
             &gradient_,
@@ -258,6 +260,7 @@ class twin {
             &sink_shift_,
             &sink_mean_,
             &sink_stored_,
+            &sink_residual_,
             &sink_projected_,
             &sink_projected_mean_,
             &sink_other_,
@@ -293,9 +296,13 @@ class twin {
     source_.raw = values_.data();
     source_.scale = scale_.data();
     source_.shift = shift_.data();
-    if (p_.from == origin::same || p_.from == origin::projected) {
+    if (p_.from == origin::same || p_.from == origin::projected || p_.from == origin::sum) {
       residual_ = make_pixels(in_pixels_, channels, pitch, brief);
       (p_.from == origin::same ? source_.same : source_.projected) = residual_.data();
+      if (p_.from == origin::sum) {
+        residual_same_ = make_pixels(in_pixels_, channels, pitch, brief);
+        source_.same = residual_same_.data();
+      }
       residual_scale_ = make_row(channels, brief);
       residual_shift_ = make_row(channels, brief);
       source_.projected_scale = residual_scale_.data();
@@ -319,6 +326,10 @@ class twin {
     if (p_.from == origin::same) return double{residual_[at]};
     if (p_.from == origin::projected)
       return double{residual_[at]} * double{residual_scale_[c]} + double{residual_shift_[c]};
+    if (p_.from == origin::sum)
+      return std::max(
+          double{residual_[at]} * double{residual_scale_[c]} + double{residual_shift_[c]} + double{residual_same_[at]},
+          0.0);
     if (p_.from != origin::strided || c < source_.residual_before ||
         c >= source_.residual_before + source_.residual_channels)
       return 0;
@@ -365,6 +376,7 @@ class twin {
       sink_stored_ = make_like();
       sink_.stored = sink_stored_.data();
     }
+    if (p_.by == mask::sum) sink_.residual = (sink_residual_ = make_like()).data();
     if (p_.projected) {
       sink_projected_ = make_like();
       sink_projected_mean_ = make_row(channels, brief);
@@ -433,11 +445,14 @@ class twin {
       const std::size_t from = (image * sink_.strided_height + y / step) * sink_.strided_width + x / step;
       gradient.add(double{sink_strided_[from * sink_.strided_pitch + sink_.strided_before + c]});
     }
-    const bool passes =
-        p_.by == mask::none ||
-        (p_.by == mask::stored ? sink_stored_[at] > 0
-                               : double{sink_raw_[at]} * double{sink_scale_[c]} + double{sink_shift_[c]} > 0);
-    return passes ? gradient : sum{};
+    return is_rectified_away(at, c) ? sum{} : gradient;
+  }
+
+  [[nodiscard]] bool is_rectified_away(std::size_t at, std::size_t c) const {
+    if (p_.by == mask::none) return false;
+    if (p_.by == mask::stored) return sink_stored_[at] <= 0;
+    const double added = p_.by == mask::sum ? double{sink_residual_[at]} : 0;
+    return double{sink_raw_[at]} * double{sink_scale_[c]} + double{sink_shift_[c]} + added <= 0;
   }
 
   // ------------------------------------------------------------------------------------------------------ comparisons
@@ -631,9 +646,10 @@ class twin {
   std::size_t in_pixels_;
   kernels::source source_;
   kernels::gradient_sink sink_;
-  guarded<float> values_, scale_, shift_, residual_, residual_scale_, residual_shift_;
+  guarded<float> values_, scale_, shift_, residual_, residual_same_, residual_scale_, residual_shift_;
   guarded<float> gradient_, raw_, a_, b_, c_, weights_;
-  guarded<float> sink_raw_, sink_scale_, sink_shift_, sink_mean_, sink_stored_, sink_projected_, sink_projected_mean_;
+  guarded<float> sink_raw_, sink_scale_, sink_shift_, sink_mean_, sink_stored_, sink_residual_;
+  guarded<float> sink_projected_, sink_projected_mean_;
   guarded<float> sink_other_, sink_same_, sink_strided_;
   std::vector<double> activation_, output_gradient_;
   std::vector<sum> output_, data_gradient_, weight_gradient_;
@@ -641,7 +657,7 @@ class twin {
 
 /// Something of everything that may complete a data gradient.
 [[nodiscard]] inline problem with_sink(problem p, dice& rng) {
-  p.by = static_cast<mask>(rng.below(3));
+  p.by = static_cast<mask>(rng.below(std::size(mask_names)));
   p.projected = p.by != mask::none && rng.coin();
   p.other = rng.coin();
   p.same = rng.coin();
@@ -747,20 +763,21 @@ inline constexpr std::string_view algorithm_names[] = {"direct", "winograd_2", "
 /// What errors may be: three times the worst that the unit tests met, which were, on any set,
 ///
 ///               forward   data gradient   weight gradient   moments   sums
-///     direct     3.5e-7          3.0e-7            2.3e-6    2.4e-6   1.4e-7
-///     F(2x2)     2.4e-7          1.3e-7            5.0e-7    2.4e-6   0.7e-7
-///     F(4x4)     3.2e-6          3.1e-6            1.1e-6    2.3e-6   2.7e-7
+///     direct     3.5e-7          3.2e-7            2.5e-6    2.4e-6   1.4e-7
+///     F(2x2)     2.4e-7          1.7e-7            6.7e-7    2.4e-6   0.7e-7
+///     F(4x4)     8.4e-7          6.3e-7            4.8e-7    2.3e-6   1.5e-7
 ///
 /// The direct weight gradient is one long sum over the pixels of a block; Winograd's go by tiles, fewer and larger.
 [[nodiscard]] inline findings bounds(algorithm how) {
   findings most{.forward = 1e-6, .data_gradient = 1e-6, .weight_gradient = 7e-6, .moments = 7e-6, .sums = 8e-7};
   if (how == algorithm::winograd_2) {
     most.forward = 8e-7;
-    most.data_gradient = 4e-7;
-    most.weight_gradient = 1.5e-6;
+    most.data_gradient = 5e-7;
+    most.weight_gradient = 2e-6;
   } else if (how == algorithm::winograd_4) {
-    most.forward = most.data_gradient = 1e-5;
-    most.weight_gradient = 3.5e-6;
+    most.forward = 2.5e-6;
+    most.data_gradient = 2e-6;
+    most.weight_gradient = 1.5e-6;
   }
   return most;
 }

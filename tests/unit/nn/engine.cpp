@@ -133,6 +133,10 @@ TEST_CASE("engine: outputs and gradients are those of the reference in double") 
     compare("resnet8, 28x28x1", nn::make_resnet<>(8, {28, 28, 1}, 10), reference_resnet(8, {28, 28, 1}), {0, 5}, 3,
             1e-5, 4);
   }
+  SUBCASE("CIFAR-10") {
+    compare("resnet20, 32x32x3", nn::make_resnet<>(20, {32, 32, 3}, 10), reference_resnet(20, {32, 32, 3}), {0, 11}, 2,
+            1e-5);
+  }
   SUBCASE("a run between two cuts") {
     compare("resnet20, units 2 to 7", nn::make_resnet<>(20, {32, 32, 3}, 10), reference_resnet(20, {32, 32, 3}), {2, 7},
             3, 1e-5);

@@ -15,6 +15,7 @@
 #include "comdml/core/parallel.hpp"
 #include "comdml/kernels/kernels.hpp"
 #include "comdml/nn/detail/fused_graph.hpp"
+#include "comdml/nn/detail/placement.hpp"
 #include "comdml/tensor/arena.hpp"
 
 namespace comdml::nn::detail {
@@ -22,7 +23,9 @@ namespace comdml::nn::detail {
 class engine {
  public:
   engine() = default;
-  explicit engine(fused_graph graph) : graph_{std::move(graph)}, set_{kernels::active_set().set} {}
+  explicit engine(fused_graph graph) : graph_{std::move(graph)}, set_{kernels::active_set().set} {
+    graph_.choose_kept();
+  }
 
   /// Values of the run's last activation, NHWC. In mode::train, remembers what backward needs in `memory`, which must
   /// not be reset until then.
@@ -31,11 +34,20 @@ class engine {
     images_ = images;
     blocks_ = std::min(images, reduction_blocks);
     input_ = input.data();
-    place(memory, training);
+    coefficients_.clear();
+    for (const fused_convolution& c : graph_.convolutions)
+      coefficients_.push_back(take(memory, 4 * c.shape.output_pitch()));
+    layout_ = lay_out(graph_, training);
+    raw_.assign(graph_.convolutions.size(), nullptr);
+    values_.assign(graph_.activations.size(), nullptr);
     // Channels that the output's pitch adds are left out at the end.
     const fused_activation& last = graph_.activations.back();
     const bool exact = last.pitch == last.shape.channels;
     values_.back() = exact ? output.data() : take(memory, images * pixels(last) * last.pitch);
+    if (training) {
+      batch_ = take(memory, images * layout_.size);
+      put(batch_, images);
+    }
     if (training)
       train(parameters, statistics, memory, exec);
     else
@@ -47,7 +59,7 @@ class engine {
   void backward(std::span<const float> parameters, std::span<const float> output_gradient,
                 std::span<float> parameter_gradient, std::span<float> input_gradient, arena& memory, execution exec) {
     const arena::scope release{memory};
-    const gradients to = place_gradients(input_gradient, memory);
+    const gradients to = place_gradients(input_gradient);
     std::size_t part_size = 0, scratch_size = 0, sum_size = 0;
     for (const fused_convolution& c : graph_.convolutions) {
       part_size = std::max(part_size, c.shape.gradient_part());
@@ -140,20 +152,11 @@ class engine {
       std::copy_n(from + pixel * from_pitch, std::min(from_pitch, to_pitch), to + pixel * to_pitch);
   }
 
-  /// Memory that a forward pass leaves: per convolution its coefficients, and in training its raw output and the
-  /// activations that are kept.
-  void place(arena& memory, bool training) {
-    raw_.clear();
-    values_.clear();
-    coefficients_.clear();
-    for (const fused_convolution& c : graph_.convolutions) {
-      coefficients_.push_back(take(memory, 4 * c.shape.output_pitch()));
-      raw_.push_back(training ? take(memory, images_ * c.shape.output_size()) : nullptr);
-    }
-    for (const fused_activation& a : graph_.activations)
-      values_.push_back(training && a.kept() && &a != &graph_.activations.back()
-                            ? take(memory, images_ * pixels(a) * a.pitch)
-                            : nullptr);
+  /// Where the layout puts outputs and activations of `images` images in `memory`.
+  void put(float* memory, std::size_t images) {
+    for (std::size_t k = 0; k < raw_.size(); ++k) raw_[k] = memory + layout_.raw[k] * images;
+    for (std::size_t a = 0; a + 1 < values_.size(); ++a)
+      if (graph_.activations[a].kept) values_[a] = memory + layout_.values[a] * images;
   }
 
   [[nodiscard]] float* scale(std::size_t k) const { return coefficients_[k]; }
@@ -167,6 +170,11 @@ class engine {
     return coefficients_[k] + 3 * graph_.convolutions[k].shape.output_pitch();
   }
 
+  /// The values of an activation that is kept, or of the input; null for others.
+  [[nodiscard]] const float* stored(std::size_t activation) const {
+    return graph_.activations[activation].producer ? values_[activation] : input_;
+  }
+
   /// \param make  whether a kept activation is made by this pass, or was made before
   [[nodiscard]] kernels::source source_of(std::size_t index, bool make) const {
     const fused_activation& a = graph_.activations[index];
@@ -175,23 +183,32 @@ class engine {
       from.stored = input_;
       return from;
     }
-    if (a.kept() && !make) {
+    if (a.kept && !make) {
       from.stored = values_[index];
       return from;
     }
     from.raw = raw_[*a.producer];
     from.scale = scale(*a.producer);
     from.shift = shift(*a.producer);
-    from.keep = a.kept() ? values_[index] : nullptr;
+    from.keep = a.kept ? values_[index] : nullptr;
     using kind = fused_activation::residual;
+    const auto project = [&](std::size_t convolution) {
+      from.projected = raw_[convolution];
+      from.projected_scale = scale(convolution);
+      from.projected_shift = shift(convolution);
+    };
     if (a.kind == kind::projected) {
-      from.projected = raw_[a.other];
-      from.projected_scale = scale(a.other);
-      from.projected_shift = shift(a.other);
-    } else if (a.kind != kind::none) {
+      project(a.other);
+    } else if (a.kind == kind::same) {
       const fused_activation& other = graph_.activations[a.other];
-      const float* values = other.producer ? values_[a.other] : input_;
-      (a.kind == kind::same ? from.same : from.strided) = values;
+      from.same = stored(a.other);
+      if (from.same == nullptr) {
+        project(*other.producer);
+        from.same = stored(other.other);
+      }
+    } else if (a.kind == kind::strided) {
+      const fused_activation& other = graph_.activations[a.other];
+      from.strided = stored(a.other);
       from.residual_height = other.shape.height;
       from.residual_width = other.shape.width;
       from.residual_channels = other.shape.channels;
@@ -300,36 +317,11 @@ class engine {
   void infer(std::span<const float> parameters, std::span<const float> statistics, arena& memory, execution exec) {
     const arena::scope release{memory};
     const std::size_t count = graph_.convolutions.size();
-    // A raw output lives from its own step to the last pass that reads it; a kept activation from its first reader on.
-    std::vector<lifetime> lives;
-    std::vector<std::size_t> order;  // order: convolution k, or count + activation
-    const auto made = [&](std::size_t a) {
-      return graph_.activations[a].readers.empty() ? count : graph_.activations[a].readers.front();
-    };
-    const auto last_read = [&](std::size_t a) {
-      const fused_activation& value = graph_.activations[a];
-      std::size_t step = value.readers.empty() ? count : value.readers.back();
-      if (value.residual_of) step = std::max(step, made(*value.residual_of));
-      return step;
-    };
-    for (std::size_t k = 0; k < count; ++k) {
-      for (std::size_t a = 0; a + 1 < graph_.activations.size(); ++a)
-        if (graph_.activations[a].kept() && made(a) == k) {
-          order.push_back(count + a);
-          lives.push_back({k, last_read(a)});
-        }
-      const fused_activation& into = graph_.activations[graph_.convolutions[k].into];
-      order.push_back(k);
-      lives.push_back({k, into.kept() ? made(graph_.convolutions[k].into) : last_read(graph_.convolutions[k].into)});
-    }
-    const slot_assignment slots = assign_slots(lives);
-    std::size_t slot_size = 0, scratch_size = 0;
+    std::size_t scratch_size = 0;
     std::vector<float*> packed;
     for (std::size_t k = 0; k < count; ++k) {
       const fused_convolution& c = graph_.convolutions[k];
       packed.push_back(take(memory, c.shape.packed()));
-      slot_size = std::max({slot_size, c.shape.output_size(),
-                            c.from > 0 ? c.shape.input_pixels() * graph_.activations[c.from].pitch : 0});
       scratch_size =
           std::max({scratch_size, kernels::padded(kernels::forward_scratch(c.shape)), plain_weights(c.shape)});
       std::fill_n(coefficients_[k], 4 * c.shape.output_pitch(), 0.0F);
@@ -342,17 +334,14 @@ class engine {
     const std::size_t lanes = static_cast<std::size_t>(std::max(exec.threads, 1));
     const std::size_t groups = (images_ + images_at_once - 1) / images_at_once;
     float* scratch = take(memory, lanes * scratch_size);
-    float* buffers = take(memory, lanes * slots.count * slot_size * images_at_once);
+    float* buffers = take(memory, lanes * layout_.size * images_at_once);
 
     parallel_team(exec, [&](const team& crew) {
       float* const own = scratch + crew.lane() * scratch_size;
       pack(crew, parameters, false, packed, own);
       crew.barrier();
       engine view = *this;  // the same graph, with this thread's buffers
-      for (std::size_t i = 0; i < order.size(); ++i) {
-        float* slot = buffers + (crew.lane() * slots.count + slots.of[i]) * slot_size * images_at_once;
-        (order[i] < count ? view.raw_[order[i]] : view.values_[order[i] - count]) = slot;
-      }
+      view.put(buffers + crew.lane() * layout_.size * images_at_once, images_at_once);
       const std::size_t in_size = pixels(graph_.activations.front()) * graph_.activations.front().pitch;
       crew.share(groups, [&](std::size_t group) {
         const std::size_t begin = group * images_at_once, some = std::min(images_at_once, images_ - begin);
@@ -373,55 +362,15 @@ class engine {
     return to.values[activation] != nullptr;
   }
 
-  [[nodiscard]] gradients place_gradients(std::span<float> input_gradient, arena& memory) const {
-    const std::size_t count = graph_.convolutions.size(), activations = graph_.activations.size();
-    // Steps run backward: convolution k is step count - k; the gradient of the output comes in at step 0.
-    const auto step = [&](std::size_t k) { return count - k; };
-    struct place {
-      lifetime life;
-      std::size_t activation;
-      bool partial;
-    };
-    std::vector<place> places;
-    for (std::size_t a = 0; a < activations; ++a) {
-      const fused_activation& value = graph_.activations[a];
-      if (!value.producer) continue;
-      const auto finished = [&](std::size_t of) {
-        const auto& readers = graph_.activations[of].readers;
-        return readers.empty() ? std::size_t{0} : step(readers.front());
-      };
-      std::size_t end = step(*value.producer);
-      using kind = fused_activation::residual;
-      if (value.kind == kind::projected) end = std::max(end, step(value.other));
-      if (value.kind == kind::same || value.kind == kind::strided) end = std::max(end, finished(value.other));
-      places.push_back({{finished(a), end}, a, false});
+  [[nodiscard]] gradients place_gradients(std::span<float> input_gradient) const {
+    const auto& activations = graph_.activations;
+    gradients to{std::vector<float*>(activations.size(), nullptr), std::vector<float*>(activations.size(), nullptr)};
+    for (std::size_t a = input_gradient.empty() ? 1 : 0; a < activations.size(); ++a) {
+      to.values[a] = batch_ + layout_.gradient[a] * images_;
+      if (activations[a].readers.size() > 1) to.partial[a] = batch_ + layout_.partial[a] * images_;
     }
-    for (std::size_t a = 0; a < activations; ++a)
-      if (graph_.activations[a].readers.size() > 1 && (a > 0 || !input_gradient.empty()))
-        places.push_back(
-            {{step(graph_.activations[a].readers.back()), step(graph_.activations[a].readers.front())}, a, true});
-    std::ranges::sort(places, {}, [](const place& p) { return p.life.begin; });
-    std::vector<lifetime> lives;
-    lives.reserve(places.size());
-    for (const place& p : places) lives.push_back(p.life);
-    const slot_assignment slots = assign_slots(lives);
-    std::vector<std::size_t> sizes(slots.count, 0);
-    const auto size_of = [&](std::size_t a) {
-      return images_ * pixels(graph_.activations[a]) * kernels::padded(graph_.activations[a].shape.channels);
-    };
-    for (std::size_t i = 0; i < places.size(); ++i)
-      sizes[slots.of[i]] = std::max(sizes[slots.of[i]], size_of(places[i].activation));
-    std::vector<float*> buffers;
-    buffers.reserve(sizes.size());
-    for (const std::size_t size : sizes) buffers.push_back(take(memory, size));
-
-    gradients to{std::vector<float*>(activations, nullptr), std::vector<float*>(activations, nullptr)};
-    for (std::size_t i = 0; i < places.size(); ++i)
-      (places[i].partial ? to.partial : to.values)[places[i].activation] = buffers[slots.of[i]];
-    if (!input_gradient.empty()) {
-      const bool exact = graph_.activations.front().shape.channels % kernels::channel_block == 0;
-      to.values.front() = exact ? input_gradient.data() : take(memory, size_of(0));
-    }
+    const bool exact = activations.front().shape.channels % kernels::channel_block == 0;
+    if (!input_gradient.empty() && exact) to.values.front() = input_gradient.data();
     return to;
   }
 
@@ -449,7 +398,10 @@ class engine {
       sink.scale = scale(*a.producer);
       sink.shift = shift(*a.producer);
       sink.mean = mean(*a.producer);
-      if (a.kept()) sink.stored = values_[index];
+      if (a.kept)
+        sink.stored = values_[index];
+      else if (a.kind == fused_activation::residual::same)
+        sink.residual = stored(a.other);
       if (a.kind == fused_activation::residual::projected) {
         sink.projected = raw_[a.other];
         sink.projected_mean = mean(a.other);
@@ -514,8 +466,10 @@ class engine {
   std::size_t images_ = 0;
   std::size_t blocks_ = 0;
   const float* input_ = nullptr;
+  batch_layout layout_;
+  float* batch_ = nullptr;            ///< in training: the memory that the layout divides
   std::vector<float*> raw_;           ///< per convolution
-  std::vector<float*> values_;        ///< per activation that is kept
+  std::vector<float*> values_;        ///< per activation: null unless it is kept
   std::vector<float*> coefficients_;  ///< per convolution: scale, shift, mean, 1 / deviation
 };
 
