@@ -101,8 +101,10 @@ void check() {
     mine.fast_step();
     reference.slow_step();
     reference.fast_step();
-    bench::require_close("gradient of the slow side", mine.slow_gradient(), reference.slow_gradient());
-    bench::require_close("gradient of the fast side", mine.fast_gradient(), reference.fast_gradient());
+    bench::require_close("gradient of the slow side", mine.slow_gradient(), reference.slow_gradient(),
+                         bench::gradient_tolerance);
+    bench::require_close("gradient of the fast side", mine.fast_gradient(), reference.fast_gradient(),
+                         bench::gradient_tolerance);
   }
 }
 

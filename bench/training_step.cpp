@@ -28,7 +28,7 @@ std::vector<float> gradient(int threads) {
 void check() {
   const std::vector<float> reference = gradient<bench::reference_engine>(1);
   for (const int threads : {1, 2})
-    bench::require_close("gradient", gradient<bench::default_engine>(threads), reference);
+    bench::require_close("gradient", gradient<bench::default_engine>(threads), reference, bench::gradient_tolerance);
 }
 
 }  // namespace
