@@ -15,6 +15,17 @@
 
 namespace comdml::nn {
 
+namespace detail {
+
+/// Copies the channels that both have, pixel by pixel.
+inline void copy_channels(const float* from, std::size_t from_pitch, float* to, std::size_t to_pitch,
+                          std::size_t pixels) {
+  for (std::size_t pixel = 0; pixel < pixels; ++pixel)
+    std::copy_n(from + pixel * from_pitch, std::min(from_pitch, to_pitch), to + pixel * to_pitch);
+}
+
+}  // namespace detail
+
 /// Picks per shape: F(4x4, 3x3) where a kernel is 3x3 with stride 1 and the image is large enough, direct elsewhere.
 struct automatic_algorithm {
   [[nodiscard]] static kernels::algorithm choose(image_shape in) noexcept {
@@ -85,7 +96,9 @@ struct basic_convolution {
         set.forward_images(task, pass.images * block / blocks, pass.images * (block + 1) / blocks, nullptr,
                            &scratch[lane * scratch_size]);
       });
-      if (!exact) copy_channels(out, s.output_pitch(), pass.output, channels);
+      if (!exact)
+        detail::copy_channels(out.data(), s.output_pitch(), pass.output.data(), channels,
+                              out.size() / s.output_pitch());
     }
   }
 
@@ -104,7 +117,7 @@ struct basic_convolution {
       if (s.output_pitch() != channels) {
         const std::span<float> wide = take(pass.images * s.output_size());
         std::fill(wide.begin(), wide.end(), 0.0F);
-        copy_channels(gradient, channels, wide, s.output_pitch());
+        detail::copy_channels(gradient.data(), channels, wide.data(), s.output_pitch(), gradient.size() / channels);
         gradient = wide;
       }
       const std::size_t blocks = std::min(pass.images, reduction_blocks), in_pitch = kernels::padded(pass.in.channels);
@@ -139,20 +152,14 @@ struct basic_convolution {
       });
       set.unpack_gradient(s, parts.data(), blocks, s.gradient_part(), 0, s.channels, pass.parameter_gradient.data());
       if (wanted && in_pitch != pass.in.channels)
-        copy_channels(result, in_pitch, pass.input_gradient, pass.in.channels);
+        detail::copy_channels(result.data(), in_pitch, pass.input_gradient.data(), pass.in.channels,
+                              result.size() / in_pitch);
     }
   }
 
  private:
   [[nodiscard]] convolution_gemm reference() const {
     return {.channels = channels, .kernel = kernel, .stride = stride};
-  }
-
-  /// Copies the channels that both have, pixel by pixel.
-  static void copy_channels(std::span<const float> from, std::size_t from_pitch, std::span<float> to,
-                            std::size_t to_pitch) {
-    for (std::size_t pixel = 0; pixel < from.size() / from_pitch; ++pixel)
-      std::copy_n(&from[pixel * from_pitch], std::min(from_pitch, to_pitch), &to[pixel * to_pitch]);
   }
 };
 

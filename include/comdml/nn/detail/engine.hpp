@@ -146,10 +146,12 @@ class engine {
     return s.kernel * s.kernel * s.output_pitch() * std::max(s.pitch, kernels::padded(s.channels));
   }
 
-  static void copy_channels(const float* from, std::size_t from_pitch, float* to, std::size_t to_pitch,
-                            std::size_t count) {
-    for (std::size_t pixel = 0; pixel < count; ++pixel)
-      std::copy_n(from + pixel * from_pitch, std::min(from_pitch, to_pitch), to + pixel * to_pitch);
+  /// Floats that one thread needs besides in a forward pass.
+  [[nodiscard]] std::size_t forward_scratch() const {
+    std::size_t size = kernels::padded(graph_.activations.back().shape.width * graph_.activations.back().pitch);
+    for (const fused_convolution& c : graph_.convolutions)
+      size = std::max({size, kernels::padded(kernels::forward_scratch(c.shape)), plain_weights(c.shape)});
+    return size;
   }
 
   /// Where the layout puts outputs and activations of `images` images in `memory`.
@@ -230,18 +232,15 @@ class engine {
 
   void train(std::span<const float> parameters, std::span<float> statistics, arena& memory, execution exec) {
     const arena::scope release{memory};
-    std::size_t scratch_size = 0, moment_size = 0;
+    const std::size_t scratch_size = forward_scratch();
+    std::size_t moment_size = 0;
     std::vector<float*> packed;
     for (const fused_convolution& c : graph_.convolutions) {
-      scratch_size =
-          std::max({scratch_size, kernels::padded(kernels::forward_scratch(c.shape)), plain_weights(c.shape)});
       moment_size = std::max(moment_size, 2 * c.shape.output_pitch());
       packed.push_back(take(memory, c.shape.packed()));
       COMDML_REQUIRE(images_ * c.shape.output_height() * c.shape.output_width() > 1, "batch normalization of ", images_,
                      " image of one pixel in training");
     }
-    const fused_activation& out = graph_.activations.back();
-    scratch_size = std::max(scratch_size, kernels::padded(out.shape.width * out.pitch));
     double* moments = memory.take<double>(blocks_ * moment_size).data();
     std::vector<double> counts(blocks_);
     float* scratch = take(memory, static_cast<std::size_t>(std::max(exec.threads, 1)) * scratch_size);
@@ -317,20 +316,17 @@ class engine {
   void infer(std::span<const float> parameters, std::span<const float> statistics, arena& memory, execution exec) {
     const arena::scope release{memory};
     const std::size_t count = graph_.convolutions.size();
-    std::size_t scratch_size = 0;
+    const std::size_t scratch_size = forward_scratch();
     std::vector<float*> packed;
     for (std::size_t k = 0; k < count; ++k) {
       const fused_convolution& c = graph_.convolutions[k];
       packed.push_back(take(memory, c.shape.packed()));
-      scratch_size =
-          std::max({scratch_size, kernels::padded(kernels::forward_scratch(c.shape)), plain_weights(c.shape)});
       std::fill_n(coefficients_[k], 4 * c.shape.output_pitch(), 0.0F);
       for (std::size_t i = 0; i < c.shape.outputs; ++i)
         apply(k, i, static_cast<double>(statistics[c.statistics + i]),
               static_cast<double>(statistics[c.statistics + c.shape.outputs + i]), parameters);
     }
     const fused_activation& out = graph_.activations.back();
-    scratch_size = std::max(scratch_size, kernels::padded(out.shape.width * out.pitch));
     const std::size_t lanes = static_cast<std::size_t>(std::max(exec.threads, 1));
     const std::size_t groups = (images_ + images_at_once - 1) / images_at_once;
     float* scratch = take(memory, lanes * scratch_size);
