@@ -105,30 +105,35 @@ struct convolution_shape {
   }
 };
 
+/// The other side of a shortcut that takes every `stride`-th pixel of a large image and puts zero channels around it:
+/// `before` lie in front of its own in the wider image.
+struct strided_image {
+  const float* values = nullptr;
+  std::size_t height = 0;
+  std::size_t width = 0;
+  std::size_t pitch = 0;
+  std::size_t channels = 0;  ///< of the narrower image
+  std::size_t stride = 1;
+  std::size_t before = 0;
+};
+
 /// How the values of an activation are found: stored ones are copied; others are made from a convolution's raw output
 /// y as relu(y scale + shift + residual). All pointers are to the first image of the batch.
 struct source {
   const float* stored = nullptr;
-  std::size_t stored_pitch = 0;
 
   const float* raw = nullptr;
   const float* scale = nullptr;
   const float* shift = nullptr;
 
   /// The residual: an activation of the same shape; the raw output of a projection; both of them, which is an
-  /// activation relu(projected + same) that was never written; or an activation of which every residual_stride-th pixel
-  /// counts, its channels beginning at residual_before.
+  /// activation relu(projected + same) that was never written; or a strided one, which is larger
+  /// and narrower.
   const float* same = nullptr;
   const float* projected = nullptr;
   const float* projected_scale = nullptr;
   const float* projected_shift = nullptr;
-  const float* strided = nullptr;
-  std::size_t residual_height = 0;
-  std::size_t residual_width = 0;
-  std::size_t residual_channels = 0;
-  std::size_t residual_pitch = 0;
-  std::size_t residual_stride = 1;
-  std::size_t residual_before = 0;
+  strided_image strided{};
 
   /// Where the values are kept besides, if anywhere; pitch as raw.
   float* keep = nullptr;
@@ -155,16 +160,10 @@ struct gradient_sink {
   std::size_t width = 0;
   std::size_t pitch = 0;
 
-  /// Further gradients to be added: of the same shape, or one that reaches only every strided_stride-th pixel.
+  /// Further gradients to be added: of the same shape, or one that reaches only every stride-th pixel.
   const float* same = nullptr;
   const float* other = nullptr;
-  const float* strided = nullptr;
-  std::size_t strided_height = 0;
-  std::size_t strided_width = 0;
-  std::size_t strided_pitch = 0;
-  std::size_t strided_stride = 1;
-  std::size_t strided_before = 0;
-  std::size_t strided_channels = 0;
+  strided_image strided{};
 
   /// The mask: where the stored activation is positive, or the raw output scaled and shifted, with `residual` added
   /// unless that is null; none if stored and raw are null.

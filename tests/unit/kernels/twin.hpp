@@ -278,12 +278,12 @@ class twin {
     const std::size_t channels = p_.channels, pitch = s_.pitch;
     const auto brief = [&] { return rng.brief(); };
     const auto offset = [&] { return rng.offset(); };
-    source_.residual_stride = 1 + rng.below(2);
-    source_.residual_height = (p_.height - 1) * source_.residual_stride + 1 + rng.below(source_.residual_stride);
-    source_.residual_width = (p_.width - 1) * source_.residual_stride + 1 + rng.below(source_.residual_stride);
-    source_.residual_channels = 1 + rng.below(channels);
-    source_.residual_before = rng.below(channels - source_.residual_channels + 1);
-    source_.residual_pitch = rng.coin() ? source_.residual_channels : kernels::padded(source_.residual_channels);
+    source_.strided.stride = 1 + rng.below(2);
+    source_.strided.height = (p_.height - 1) * source_.strided.stride + 1 + rng.below(source_.strided.stride);
+    source_.strided.width = (p_.width - 1) * source_.strided.stride + 1 + rng.below(source_.strided.stride);
+    source_.strided.channels = 1 + rng.below(channels);
+    source_.strided.before = rng.below(channels - source_.strided.channels + 1);
+    source_.strided.pitch = rng.coin() ? source_.strided.channels : kernels::padded(source_.strided.channels);
     if (p_.from == origin::stored) {
       values_ = make_pixels(in_pixels_, channels, pitch, [&] { return rng.any(); });
       source_.stored = values_.data();
@@ -308,9 +308,9 @@ class twin {
       source_.projected_scale = residual_scale_.data();
       source_.projected_shift = residual_shift_.data();
     } else if (p_.from == origin::strided) {
-      residual_ = make_pixels(p_.images * source_.residual_height * source_.residual_width, source_.residual_channels,
-                              source_.residual_pitch, brief);
-      source_.strided = residual_.data();
+      residual_ = make_pixels(p_.images * source_.strided.height * source_.strided.width, source_.strided.channels,
+                              source_.strided.pitch, brief);
+      source_.strided.values = residual_.data();
     }
     activation_.resize(values_.size());
     for (std::size_t pixel = 0; pixel < in_pixels_; ++pixel)
@@ -330,13 +330,13 @@ class twin {
       return std::max(
           double{residual_[at]} * double{residual_scale_[c]} + double{residual_shift_[c]} + double{residual_same_[at]},
           0.0);
-    if (p_.from != origin::strided || c < source_.residual_before ||
-        c >= source_.residual_before + source_.residual_channels)
+    if (p_.from != origin::strided || c < source_.strided.before ||
+        c >= source_.strided.before + source_.strided.channels)
       return 0;
     const std::size_t x = pixel % p_.width, y = pixel / p_.width % p_.height, image = pixel / s_.input_pixels();
-    const std::size_t from = (image * source_.residual_height + y * source_.residual_stride) * source_.residual_width +
-                             x * source_.residual_stride;
-    return double{residual_[from * source_.residual_pitch + c - source_.residual_before]};
+    const std::size_t from = (image * source_.strided.height + y * source_.strided.stride) * source_.strided.width +
+                             x * source_.strided.stride;
+    return double{residual_[from * source_.strided.pitch + c - source_.strided.before]};
   }
 
   /// dy = a dz + b y + c. Beside a stored activation dz has all its bits, and dy = dz.
@@ -386,15 +386,15 @@ class twin {
     if (p_.other) sink_.other = (sink_other_ = make_like()).data();
     if (p_.same) sink_.same = (sink_same_ = make_like()).data();
     if (p_.strided) {
-      sink_.strided_stride = 1 + rng.below(2);
-      sink_.strided_height = (p_.height - 1) / sink_.strided_stride + 1;
-      sink_.strided_width = (p_.width - 1) / sink_.strided_stride + 1;
-      sink_.strided_before = rng.below(9);
-      sink_.strided_channels = channels;
-      sink_.strided_pitch = kernels::padded(channels + sink_.strided_before);
-      sink_strided_ = make_pixels(p_.images * sink_.strided_height * sink_.strided_width,
-                                  channels + sink_.strided_before, sink_.strided_pitch, brief);
-      sink_.strided = sink_strided_.data();
+      sink_.strided.stride = 1 + rng.below(2);
+      sink_.strided.height = (p_.height - 1) / sink_.strided.stride + 1;
+      sink_.strided.width = (p_.width - 1) / sink_.strided.stride + 1;
+      sink_.strided.before = rng.below(9);
+      sink_.strided.channels = channels;
+      sink_.strided.pitch = kernels::padded(channels + sink_.strided.before);
+      sink_strided_ = make_pixels(p_.images * sink_.strided.height * sink_.strided.width,
+                                  channels + sink_.strided.before, sink_.strided.pitch, brief);
+      sink_.strided.values = sink_strided_.data();
     }
   }
 
@@ -440,10 +440,10 @@ class twin {
     if (p_.other) gradient.add(double{sink_other_[at]});
     if (p_.same) gradient.add(double{sink_same_[at]});
     const std::size_t x = pixel % p_.width, y = pixel / p_.width % p_.height, image = pixel / s_.input_pixels();
-    const std::size_t step = sink_.strided_stride;
+    const std::size_t step = sink_.strided.stride;
     if (p_.strided && x % step == 0 && y % step == 0) {
-      const std::size_t from = (image * sink_.strided_height + y / step) * sink_.strided_width + x / step;
-      gradient.add(double{sink_strided_[from * sink_.strided_pitch + sink_.strided_before + c]});
+      const std::size_t from = (image * sink_.strided.height + y / step) * sink_.strided.width + x / step;
+      gradient.add(double{sink_strided_[from * sink_.strided.pitch + sink_.strided.before + c]});
     }
     return is_rectified_away(at, c) ? sum{} : gradient;
   }

@@ -210,13 +210,8 @@ class engine {
       }
     } else if (a.kind == kind::strided) {
       const fused_activation& other = graph_.activations[a.other];
-      from.strided = stored(a.other);
-      from.residual_height = other.shape.height;
-      from.residual_width = other.shape.width;
-      from.residual_channels = other.shape.channels;
-      from.residual_pitch = other.pitch;
-      from.residual_stride = a.stride;
-      from.residual_before = a.before;
+      from.strided = {stored(a.other),      other.shape.height, other.shape.width, other.pitch,
+                      other.shape.channels, a.stride,           a.before};
     }
     return from;
   }
@@ -380,13 +375,8 @@ class engine {
       if (sum.kind == fused_activation::residual::same) {
         sink.same = to.values[*a.residual_of];
       } else {
-        sink.strided = to.values[*a.residual_of];
-        sink.strided_height = sum.shape.height;
-        sink.strided_width = sum.shape.width;
-        sink.strided_pitch = sum.pitch;
-        sink.strided_stride = sum.stride;
-        sink.strided_before = sum.before;
-        sink.strided_channels = a.shape.channels;
+        sink.strided = {to.values[*a.residual_of], sum.shape.height, sum.shape.width, sum.pitch,
+                        a.shape.channels,          sum.stride,       sum.before};
       }
     }
     if (a.producer) {
