@@ -445,7 +445,7 @@ class engine {
   }
 
   /// Images that a thread takes through all layers at once in inference.
-  static constexpr std::size_t images_at_once = 4;
+  static constexpr std::size_t images_at_once = 8;
 
   fused_graph graph_;
   const kernels::kernel_set* set_ = nullptr;
