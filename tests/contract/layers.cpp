@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "comdml/nn/batch_normalization.hpp"
+#include "comdml/nn/convolution.hpp"
 #include "comdml/nn/convolution_gemm.hpp"
 #include "comdml/nn/global_average_pool.hpp"
 #include "comdml/nn/linear.hpp"
@@ -42,6 +43,17 @@ TEST_CASE("convolutions of every kernel and stride") {
         passes(nn::convolution_gemm{.channels = 3, .kernel = kernel, .stride = stride, .bias = bias},
                {.random_shapes = 3});
       }
+}
+
+// In double, their reference twin; in float, the same bits on every number of threads.
+TEST_CASE_TEMPLATE("convolutions on kernels", L, nn::convolution, nn::convolution_direct, nn::convolution_winograd) {
+  for (const std::size_t kernel : std::array<std::size_t, 3>{1, 3, 5})
+    for (const std::size_t stride : std::array<std::size_t, 2>{1, 2}) {
+      CAPTURE(kernel);
+      CAPTURE(stride);
+      passes(L{.channels = 3, .kernel = kernel, .stride = stride}, {.random_shapes = 3});
+    }
+  passes(L{.channels = 5}, {.shapes = {{4, 5, 16}, {1, 1, 32}}, .batches = {1, 17}, .random_shapes = 0});
 }
 
 TEST_CASE("simple layers") {

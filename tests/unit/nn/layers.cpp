@@ -11,12 +11,14 @@
 #include "comdml/core/errors.hpp"
 #include "comdml/core/random.hpp"
 #include "comdml/nn/batch_normalization.hpp"
+#include "comdml/nn/convolution.hpp"
 #include "comdml/nn/convolution_gemm.hpp"
 #include "comdml/nn/global_average_pool.hpp"
 #include "comdml/nn/linear.hpp"
 #include "comdml/nn/relu.hpp"
 #include "comdml/nn/residual.hpp"
 #include "comdml/nn/shortcuts.hpp"
+#include "comdml/tensor/blas_threads.hpp"
 
 namespace nn = comdml::nn;
 using comdml::image_shape;
@@ -88,6 +90,71 @@ TEST_CASE("a convolution is the plain sum over channels and kernel, weights lyin
               }
         CHECK(largest < 1e-12);
       }
+}
+
+namespace {
+
+/// Output, weight gradient and input gradient of a convolution, one behind the other.
+template <class T, class L>
+std::vector<std::vector<double>> passes_in(const L& layer, image_shape in, std::size_t images,
+                                           const std::vector<double>& input, const std::vector<double>& weights,
+                                           const std::vector<double>& output_gradient) {
+  const comdml::blas_single_thread guard;
+  const std::vector<T> x(input.begin(), input.end()), w(weights.begin(), weights.end());
+  const std::vector<T> dy(output_gradient.begin(), output_gradient.end());
+  std::vector<T> y(dy.size(), T{-7}), dw(w.size(), T{-7}), dx(x.size(), T{-7}), alone(w.size(), T{-7});
+  comdml::arena scratch;
+  layer.forward(nn::forward_pass<T>{in, images, x, y, w, {}, {}, scratch, nn::mode::train, {2}});
+  layer.backward(nn::backward_pass<T>{in, images, x, y, dy, w, {}, dx, dw, scratch, {2}});
+  layer.backward(nn::backward_pass<T>{in, images, x, y, dy, w, {}, {}, alone, scratch, {3}});
+  CHECK(alone == dw);
+  return {{y.begin(), y.end()}, {dw.begin(), dw.end()}, {dx.begin(), dx.end()}};
+}
+
+/// Norm of the difference, relative to the norm.
+double distance(const std::vector<double>& values, const std::vector<double>& expected) {
+  double difference = 0, norm = 0;
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    difference += (values[i] - expected[i]) * (values[i] - expected[i]);
+    norm += expected[i] * expected[i];
+  }
+  return std::sqrt(difference / norm);
+}
+
+}  // namespace
+
+TEST_CASE("convolutions on kernels are in float what their reference is in double") {
+  for (const std::size_t kernel : std::vector<std::size_t>{1, 3, 5})
+    for (const std::size_t stride : std::vector<std::size_t>{1, 2})
+      for (const std::size_t channels : std::vector<std::size_t>{5, 16, 35})
+        for (const image_shape in : {image_shape{6, 5, 3}, image_shape{1, 1, 16}, image_shape{2, 7, 32},
+                                     image_shape{9, 10, 17}, image_shape{16, 16, 16}}) {
+          CAPTURE(kernel);
+          CAPTURE(stride);
+          CAPTURE(channels);
+          CAPTURE(in.channels);
+          CAPTURE(in.height);
+          const nn::convolution_gemm reference{.channels = channels, .kernel = kernel, .stride = stride};
+          const std::size_t images = in.height < 9 ? 19 : 2;
+          const auto input = random_values(in.size() * images, 1);
+          const auto weights = random_values(channels * in.channels * kernel * kernel, 2);
+          const auto gradient = random_values(reference.output_shape(in).size() * images, 3);
+          const auto expected = passes_in<double>(reference, in, images, input, weights, gradient);
+          const auto check = [&](const auto& layer) {
+            const auto found = passes_in<float>(layer, in, images, input, weights, gradient);
+            for (std::size_t i = 0; i < expected.size(); ++i) CHECK(distance(found[i], expected[i]) <= 2e-6);
+          };
+          check(nn::convolution{.channels = channels, .kernel = kernel, .stride = stride});
+          check(nn::convolution_direct{.channels = channels, .kernel = kernel, .stride = stride});
+          check(nn::convolution_winograd{.channels = channels, .kernel = kernel, .stride = stride});
+        }
+}
+
+TEST_CASE("a convolution on kernels has a widest kernel, and names its reference for wider ones") {
+  CHECK(nn::convolution{.channels = 7, .kernel = 11, .stride = 2}.output_shape({28, 27, 1}) == image_shape{14, 14, 7});
+  CHECK_THROWS_WITH_AS((void)(nn::convolution{.kernel = 13}.output_shape({4, 4, 1})),
+                       doctest::Contains("convolution_gemm"), comdml::contract_error);
+  CHECK_THROWS_AS((void)(nn::convolution{.kernel = 2}.output_shape({4, 4, 1})), comdml::contract_error);
 }
 
 TEST_CASE("a convolution says which shapes it takes") {
