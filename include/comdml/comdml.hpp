@@ -79,14 +79,22 @@
 #include "comdml/comm/wall_time.hpp"
 
 #include "comdml/fleet/cost.hpp"
+#include "comdml/fleet/estimate.hpp"
 #include "comdml/fleet/fleet.hpp"
 #include "comdml/fleet/instance.hpp"
 #include "comdml/fleet/profile.hpp"
 #include "comdml/fleet/profile_file.hpp"
 
+#include "comdml/pairing/auction.hpp"
+#include "comdml/pairing/bottleneck.hpp"
+#include "comdml/pairing/deferred_acceptance.hpp"
 #include "comdml/pairing/greedy.hpp"
+#include "comdml/pairing/neighborhood.hpp"
 #include "comdml/pairing/none.hpp"
 #include "comdml/pairing/plan.hpp"
+#include "comdml/pairing/random.hpp"
+#include "comdml/pairing/star.hpp"
+#include "comdml/pairing/steady.hpp"
 
 #include "comdml/learn/agent.hpp"
 #include "comdml/learn/all_reduce.hpp"
