@@ -40,7 +40,8 @@ struct loss_result;
 
 namespace fleet {
 struct instance;
-}
+struct guest_terms;
+}  // namespace fleet
 
 namespace pairing {
 struct plan;
@@ -292,6 +293,20 @@ concept CostModel = requires(const C cost, const fleet::instance& fleet, agent_i
                              std::size_t entry) {
   { cost.solo(fleet, agent) } -> std::same_as<seconds>;
   { cost.pair(fleet, agent, helper, entry) } -> std::same_as<seconds>;
+};
+
+/// A cost model that also says what a helper of several guests (a star) costs, by telling what makes up the cost of a
+/// guest apart from its helper: `to` and `back` are the links to the helper and from it. Of helper j, only the speed,
+/// the memory and solo(j) matter; for every pair with a link and enough memory,
+///
+///     pair(i, j, entry) = finish(guest(i, link i->j, link j->i, entry), solo(j) + wait + work / p_j)
+///
+/// bit for bit (fleet::finish), and infinite for all others. Such a cost is never below solo(j).
+template <class C>
+concept StarCostModel = CostModel<C> &&
+    requires(const C cost, const fleet::instance& fleet, agent_id agent, const directed_link& to,
+             const directed_link& back, std::size_t entry) {
+  { cost.guest(fleet, agent, to, back, entry) } -> std::same_as<fleet::guest_terms>;
 };
 
 /// Who helps whom, and where to cut. A pure function: the same instance gives the same plan on every agent.

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <span>
 #include <utility>
 #include <vector>
@@ -23,6 +24,8 @@ struct instance {
   struct agent {
     batches_per_second speed;  ///< p: batches of the whole model
     batches work;              ///< n: of this round, all local epochs together
+    /// What this agent can spare for its guests, beside its own training; see fleet::guest_memory.
+    bytes memory = bytes::infinity();
 
     friend bool operator==(const agent&, const agent&) = default;
   };
@@ -34,7 +37,7 @@ struct instance {
 };
 
 /// Throws contract_error (input_error for the profile) unless there is an agent, speeds are positive and finite, work
-/// is finite and not negative, rates and latencies are not negative, and the links are of these agents.
+/// is finite and not negative, memory, rates and latencies are not negative, and the links are of these agents.
 inline void validate(const instance& fleet) {
   COMDML_REQUIRE(!fleet.agents.empty(), "a fleet without agents");
   COMDML_REQUIRE(fleet.links.agents() == fleet.agents.size(), fleet.links.agents(), " linked, ", fleet.agents.size(),
@@ -43,14 +46,15 @@ inline void validate(const instance& fleet) {
   for (std::uint32_t i = 0; i < fleet.agents.size(); ++i) {
     const double speed = fleet.agents[i].speed.value();
     const double work = fleet.agents[i].work.value();
+    const double memory = fleet.agents[i].memory.value();
     COMDML_REQUIRE(std::isfinite(speed) && speed > 0, "speed ", speed, " of agent ", i);
     COMDML_REQUIRE(std::isfinite(work) && work >= 0, "work ", work, " of agent ", i);
-    for (std::uint32_t j = 0; j < fleet.agents.size(); ++j) {
-      const directed_link& way = fleet.links(agent_id{i}, agent_id{j});
-      COMDML_REQUIRE(way.rate.value() >= 0, "rate ", way.rate.value(), " from ", i, " to ", j);
-      COMDML_REQUIRE(std::isfinite(way.latency.value()) && way.latency.value() >= 0, "latency ", way.latency.value(),
-                     " from ", i, " to ", j);
-    }
+    COMDML_REQUIRE(memory >= 0, "memory ", memory, " of agent ", i);
+  }
+  for (const directed_link& way : fleet.links.kinds()) {
+    COMDML_REQUIRE(way.rate.value() >= 0, "a link of rate ", way.rate.value());
+    COMDML_REQUIRE(std::isfinite(way.latency.value()) && way.latency.value() >= 0, "a link of latency ",
+                   way.latency.value());
   }
 }
 
@@ -58,15 +62,22 @@ inline void validate(const instance& fleet) {
 struct status {
   std::int64_t micro_batches_per_second = 0;  ///< speed: millionths of a batch of the whole model in a second
   std::int64_t images = 0;                    ///< to be trained on this round, all local epochs together
+  std::int64_t memory = unlimited;            ///< bytes to spare for guests
+
+  static constexpr std::int64_t unlimited = std::numeric_limits<std::int64_t>::max();
 
   friend bool operator==(const status&, const status&) = default;
 };
 
-/// The status of an agent. Requires a speed of at least a millionth and at most a million million batches per second.
-[[nodiscard]] inline status make_status(batches_per_second speed, std::size_t images) {
+/// The status of an agent. Requires a speed of at least a millionth and at most a million million batches per second,
+/// and memory of at least 0.
+[[nodiscard]] inline status make_status(batches_per_second speed, std::size_t images,
+                                        bytes memory = bytes::infinity()) {
   const double millionths = std::round(1e6 * speed.value());
   COMDML_REQUIRE(millionths >= 1 && millionths <= 1e18, "speed ", speed.value());
-  return {static_cast<std::int64_t>(millionths), static_cast<std::int64_t>(images)};
+  COMDML_REQUIRE(memory.value() >= 0, "memory ", memory.value());
+  return {static_cast<std::int64_t>(millionths), static_cast<std::int64_t>(images),
+          memory.value() < 1e18 ? static_cast<std::int64_t>(memory.value()) : status::unlimited};
 }
 
 /// The instance that the statuses describe, agent i being statuses[i]; the same on every agent that has the same
@@ -80,11 +91,13 @@ struct status {
                       text("measure it with batches of ", batch, ", or use the analytic one")};
   instance fleet{{}, std::move(links), std::move(profile)};
   for (std::size_t i = 0; i < statuses.size(); ++i) {
-    const auto& [speed, images] = statuses[i];
-    if (speed <= 0 || images < 0)
-      throw run_error{text("agent ", i, " reports ", speed, " micro-batches/s and ", images, " images")};
+    const auto& [speed, images, memory] = statuses[i];
+    if (speed <= 0 || images < 0 || memory < 0)
+      throw run_error{text("agent ", i, " reports ", speed, " micro-batches/s, ", images, " images and ", memory,
+                           " bytes to spare")};
     fleet.agents.push_back({batches_per_second{static_cast<double>(speed) / 1e6},
-                            batches{static_cast<double>(images) / static_cast<double>(batch)}});
+                            batches{static_cast<double>(images) / static_cast<double>(batch)},
+                            memory == status::unlimited ? bytes::infinity() : bytes{static_cast<double>(memory)}});
   }
   validate(fleet);
   return fleet;

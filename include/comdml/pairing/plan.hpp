@@ -40,15 +40,17 @@ struct assignment {
   agent_id fast;
   split_point split;  ///< units that the slow agent keeps
   std::string codec;  ///< name of the WireCodec that the activations travel by
-  seconds cost;       ///< when both agents have finished all of their work
-  seconds solo;       ///< of the slow agent, had it trained alone
+  /// When the slow agent's part, its transfer and all of its helper's work, other guests included, are finished.
+  seconds cost;
+  seconds solo;  ///< of the slow agent, had it trained alone
   /// The best that another helper offered when this pair was formed; empty if no other could help.
   std::optional<alternative> refused{};
 
   friend bool operator==(const assignment&, const assignment&) = default;
 };
 
-/// Every agent is in one pair or trains alone.
+/// Every agent helps, is helped, or trains alone. A helper of several guests is `fast` in several pairs (a star); an
+/// agent is `slow` in at most one pair, and never both.
 struct plan {
   std::vector<assignment> pairs;  ///< in the order in which the policy formed them
   std::vector<agent_id> alone;    ///< ascending
@@ -67,13 +69,57 @@ template <CostModel Cost>
   return {slow, fast, split.point, split.codec, together, cost.solo(fleet, slow), {}};
 }
 
-/// The plan of these pairs: all other agents train alone.
+/// The entry of the split profile that a pair uses, by its cut and codec; empty if there is none.
+[[nodiscard]] inline std::optional<std::size_t> entry_of(const fleet::split_profile& profile, const assignment& pair) {
+  const auto found = std::ranges::find_if(profile.splits, [&](const fleet::split_cost& split) {
+    return split.point == pair.split && split.codec == pair.codec;
+  });
+  if (found == profile.splits.end()) return std::nullopt;
+  return static_cast<std::size_t>(found - profile.splits.begin());
+}
+
+/// What each of these pairs costs, in their order. Throws contract_error for an agent, a cut or a codec that is not
+/// there, and for a helper of several guests if the cost model is no StarCostModel.
+template <CostModel Cost>
+[[nodiscard]] std::vector<seconds> pair_costs(const fleet::instance& fleet, std::span<const assignment> pairs,
+                                              const Cost& cost) {
+  std::vector<std::size_t> entries;
+  std::vector<std::vector<std::size_t>> guests(fleet.agents.size());  // numbers of pairs, by helper
+  for (const assignment& pair : pairs) {
+    COMDML_REQUIRE(pair.slow.value < guests.size() && pair.fast.value < guests.size(), pair.slow, " -> ", pair.fast);
+    const std::optional<std::size_t> entry = entry_of(fleet.profile, pair);
+    COMDML_REQUIRE(entry.has_value(), "no cut ", pair.split, " by ", pair.codec, " in the split profile");
+    guests[pair.fast.value].push_back(entries.size());
+    entries.push_back(*entry);
+  }
+  std::vector<seconds> costs(pairs.size());
+  for (const std::vector<std::size_t>& star : guests) {
+    if (star.size() == 1) {
+      const std::size_t only = star.front();
+      costs[only] = cost.pair(fleet, pairs[only].slow, pairs[only].fast, entries[only]);
+    } else if (star.size() > 1) {
+      COMDML_REQUIRE(StarCostModel<Cost>, "agent ", pairs[star.front()].fast, " has ", star.size(),
+                     " guests, and this cost model knows pairs only (concept StarCostModel)");
+      if constexpr (StarCostModel<Cost>) {
+        std::vector<fleet::guest_of> served;
+        for (const std::size_t p : star) served.push_back({pairs[p].slow, entries[p]});
+        const std::vector<seconds> theirs = fleet::star_costs(fleet, pairs[star.front()].fast, served, cost);
+        for (std::size_t g = 0; g < star.size(); ++g) costs[star[g]] = theirs[g];
+      }
+    }
+  }
+  return costs;
+}
+
+/// The plan of these pairs: all other agents train alone. Costs of pairs that share a helper are worked out anew.
 template <CostModel Cost>
 [[nodiscard]] plan complete(const fleet::instance& fleet, std::vector<assignment> pairs, const Cost& cost) {
   plan result{.pairs = std::move(pairs), .alone = {}, .makespan = {}, .alone_makespan = {}};
+  const std::vector<seconds> costs = pair_costs(fleet, result.pairs, cost);
   std::vector<bool> paired(fleet.agents.size(), false);
-  for (const assignment& pair : result.pairs) {
-    COMDML_REQUIRE(pair.slow.value < paired.size() && pair.fast.value < paired.size(), pair.slow, " -> ", pair.fast);
+  for (std::size_t p = 0; p < costs.size(); ++p) {
+    assignment& pair = result.pairs[p];
+    pair.cost = costs[p];
     paired[pair.slow.value] = paired[pair.fast.value] = true;
     result.makespan = std::max(result.makespan, pair.cost);
   }
@@ -87,9 +133,10 @@ template <CostModel Cost>
   return result;
 }
 
-/// The rules that a plan breaks, one sentence each; empty for a valid plan. The rules: all ids are in the fleet; no
-/// agent is in two pairs or with itself; `alone` lists the others, ascending; cut and codec are in the split profile;
-/// there is a link from slow to fast; costs, and the two makespans, are what the cost model says.
+/// The rules that a plan breaks, one sentence each; empty for a valid plan. The rules: all ids are in the fleet; an
+/// agent is slow in at most one pair, never slow and fast, and not paired with itself; `alone` lists those who are in
+/// no pair, ascending; cut and codec are in the split profile; there is a link from slow to fast; a helper of several
+/// guests needs a StarCostModel; costs, and the two makespans, are what the cost model says.
 template <CostModel Cost = fleet::overlapped>
 [[nodiscard]] std::vector<std::string> violations(const plan& plan, const fleet::instance& fleet,
                                                   const Cost& cost = {}) {
@@ -98,30 +145,40 @@ template <CostModel Cost = fleet::overlapped>
     if (!kept) broken.push_back(text(what...));
     return kept;
   };
-  const auto& splits = fleet.profile.splits;
-  std::vector<std::size_t> uses(fleet.agents.size(), 0);
+  const auto name = [](const assignment& pair) { return text("pair ", pair.slow, " -> ", pair.fast, ": "); };
+  std::vector<std::size_t> slow(fleet.agents.size(), 0);
+  std::vector<std::size_t> fast(fleet.agents.size(), 0);
+  bool priced = true;  // whether the cost model can be asked about all pairs
   for (const assignment& pair : plan.pairs) {
-    const std::string name = text("pair ", pair.slow, " -> ", pair.fast, ": ");
-    if (!rule(pair.slow.value < uses.size() && pair.fast.value < uses.size(), name, "not in a fleet of ", uses.size()))
+    if (!rule(pair.slow.value < slow.size() && pair.fast.value < slow.size(), name(pair), "not in a fleet of ",
+              slow.size()) ||
+        !rule(pair.slow != pair.fast, name(pair), "an agent cannot help itself")) {
+      priced = false;
       continue;
-    if (!rule(pair.slow != pair.fast, name, "an agent cannot help itself")) continue;
-    ++uses[pair.slow.value];
-    ++uses[pair.fast.value];
-    rule(fleet.links(pair.slow, pair.fast).rate.value() > 0, name, "there is no link");
-    rule(pair.solo == cost.solo(fleet, pair.slow), name, "alone is said to take ", pair.solo.value(), " s");
-    const auto entry = std::ranges::find_if(
-        splits, [&](const fleet::split_cost& s) { return s.point == pair.split && s.codec == pair.codec; });
-    if (!rule(entry != splits.end(), name, "no cut ", pair.split, " by ", pair.codec, " in the split profile"))
-      continue;
-    const seconds together = cost.pair(fleet, pair.slow, pair.fast, static_cast<std::size_t>(entry - splits.begin()));
-    rule(pair.cost == together, name, "is said to take ", pair.cost.value(), " s, takes ", together.value(), " s");
+    }
+    ++slow[pair.slow.value];
+    ++fast[pair.fast.value];
+    rule(fleet.links(pair.slow, pair.fast).rate.value() > 0, name(pair), "there is no link");
+    rule(pair.solo == cost.solo(fleet, pair.slow), name(pair), "alone is said to take ", pair.solo.value(), " s");
+    priced = rule(entry_of(fleet.profile, pair).has_value(), name(pair), "no cut ", pair.split, " by ", pair.codec,
+                  " in the split profile") &&
+             priced;
   }
   std::vector<agent_id> others;
-  for (std::uint32_t i = 0; i < uses.size(); ++i) {
-    rule(uses[i] <= 1, "agent ", i, " is in ", uses[i], " pairs");
-    if (uses[i] == 0) others.push_back(agent_id{i});
+  for (std::uint32_t i = 0; i < slow.size(); ++i) {
+    priced = rule(slow[i] <= 1, "agent ", i, " is the slow one of ", slow[i], " pairs") && priced;
+    priced = rule(slow[i] == 0 || fast[i] == 0, "agent ", i, " is helped and helps") && priced;
+    priced = rule(fast[i] <= 1 || StarCostModel<Cost>, "agent ", i, " has ", fast[i],
+                  " guests, and the cost model knows pairs only") &&
+             priced;
+    if (slow[i] + fast[i] == 0) others.push_back(agent_id{i});
   }
-  if (!rule(plan.alone == others, "the list of agents alone is not that of the unpaired agents")) return broken;
+  rule(plan.alone == others, "the list of agents alone is not that of the unpaired agents");
+  if (!priced) return broken;
+  const std::vector<seconds> costs = pair_costs(fleet, plan.pairs, cost);
+  for (std::size_t p = 0; p < costs.size(); ++p)
+    rule(plan.pairs[p].cost == costs[p], name(plan.pairs[p]), "is said to take ", plan.pairs[p].cost.value(),
+         " s, takes ", costs[p].value(), " s");
   if (!broken.empty()) return broken;
   const auto right = complete(fleet, plan.pairs, cost);
   rule(plan.makespan == right.makespan, "makespan is said to be ", plan.makespan.value(), " s, is ",

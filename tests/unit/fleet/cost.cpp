@@ -3,6 +3,9 @@
 
 #include <doctest/doctest.h>
 
+#include <limits>
+#include <vector>
+
 using namespace comdml;
 
 namespace {
@@ -68,4 +71,78 @@ TEST_CASE("agents and entries that do not exist are refused") {
   CHECK_THROWS_AS((void)fleet::overlapped{}.pair(fleet, slow, agent_id{2}, 0), contract_error);
   CHECK_THROWS_AS((void)fleet::overlapped{}.pair(fleet, slow, slow, 0), contract_error);
   CHECK_THROWS_AS((void)fleet::overlapped{}.pair(fleet, slow, fast, 1), contract_error);
+}
+
+TEST_CASE("variants: serial transfer, hand-over of the fast side's weights, the all-reduce") {
+  auto fleet = example(megabits_per_second(8), seconds{.5});  // 1 s per batch on the wire
+  const auto of = [&](const auto& cost) { return cost.pair(fleet, slow, fast, 0).value(); };
+  CHECK(of(fleet::overlapped{}) == doctest::Approx(10.5));
+  CHECK(of(fleet::serial{}) == doctest::Approx(5 + 10.5 + 10 * .5 / 4));
+  fleet.profile.splits[0].fast_side = megabytes(2);
+  CHECK(of(fleet::handover{}) == std::numeric_limits<double>::infinity());  // no way back
+  fleet.links.set(fast, slow, {.rate = megabits_per_second(16), .latency = seconds{.25}});
+  CHECK(of(fleet::handover{}) == doctest::Approx(2 + 10.5 + 1 + .25));
+  const fleet::with_all_reduce<> all{.base = {}, .collective = seconds{3}};
+  CHECK(of(all) == doctest::Approx(13.5));
+  CHECK(all.solo(fleet, slow) == seconds{13});
+  // With the transfer out of the way, the helper decides: its own 5 s, 1.25 s for the guest.
+  fleet.links.set(slow, fast, {.rate = bits_per_second::infinity(), .latency = {}});
+  CHECK(of(fleet::overlapped{}) == doctest::Approx(6.25));
+  CHECK(of(fleet::serial{}) == doctest::Approx(6.25));
+  CHECK(of(all) == doctest::Approx(9.25));
+  struct pairs_only {
+    seconds solo(const fleet::instance&, agent_id) const { return seconds{1}; }
+    seconds pair(const fleet::instance&, agent_id, agent_id, std::size_t) const { return seconds{2}; }
+  };
+  CHECK(of(fleet::with_all_reduce<pairs_only>{.base = {}, .collective = seconds{3}}) == 5);
+}
+
+TEST_CASE("an all-reduce takes the steps and bytes of recursive halving and doubling") {
+  const directed_link link{.rate = megabits_per_second(8), .latency = seconds{.1}};
+  const auto time = [&](std::size_t members) { return fleet::all_reduce_time(members, megabytes(3), link).value(); };
+  CHECK(time(1) == 0);
+  CHECK(time(2) == doctest::Approx(2 * .1 + 3));
+  CHECK(time(8) == doctest::Approx(6 * .1 + 2 * 7 / 8. * 3));
+  CHECK(time(10) == doctest::Approx(8 * .1 + (2 * 7 / 8. + 2) * 3));
+  CHECK_THROWS_AS((void)time(0), contract_error);
+}
+
+TEST_CASE("a helper needs memory for weights, gradients, optimizer slots and waiting batches") {
+  auto fleet = example(megabits_per_second(1000));
+  fleet.profile.splits[0].fast_side = megabytes(2);
+  CHECK(fleet::guest_memory{}(fleet.profile.splits[0]) == megabytes(3 * 2 + 4 * 1));
+  const fleet::overlapped adam{.memory = {.optimizer_slots = 2, .window = 1}};
+  CHECK(adam.memory(fleet.profile.splits[0]) == megabytes(4 * 2 + 1 * 1));
+  fleet.agents[1].memory = megabytes(9);
+  CHECK(adam.pair(fleet, slow, fast, 0) < seconds::infinity());
+  CHECK(fleet::overlapped{}.pair(fleet, slow, fast, 0) == seconds::infinity());
+  CHECK(fleet::serial{}.pair(fleet, slow, fast, 0) == seconds::infinity());
+  fleet.agents[1].memory = megabytes(10);
+  CHECK(fleet::overlapped{}.pair(fleet, slow, fast, 0) < seconds::infinity());
+  fleet.agents[0].memory = {};  // of the guest: does not matter
+  CHECK(fleet::overlapped{}.pair(fleet, slow, fast, 0) < seconds::infinity());
+}
+
+TEST_CASE("a star: the helper's own work and that of all guests, each guest's own part and transfer") {
+  auto fleet = example(megabits_per_second(1000));
+  fleet.links = link_matrix{3};
+  fleet.agents.push_back({batches_per_second{.5}, batches{4}});
+  const agent_id third{2};
+  for (const agent_id guest : {slow, third})
+    fleet.links.set(guest, fast, {.rate = megabits_per_second(1000), .latency = {}});
+  const fleet::overlapped cost{};
+  const std::vector<fleet::guest_of> one{{slow, 0}};
+  const std::vector<fleet::guest_of> both{{slow, 0}, {third, 0}};
+  CHECK(fleet::star_costs(fleet, fast, one, cost).at(0) == cost.pair(fleet, slow, fast, 0));
+  const auto costs = fleet::star_costs(fleet, fast, both, cost);
+  CHECK(costs.at(0).value() == doctest::Approx(5 + 5 / 4. + 2 / 4.));
+  CHECK(costs.at(1) == costs.at(0));
+  fleet.agents[2].speed = batches_per_second{.1};  // its own part takes 10 s
+  CHECK(fleet::star_costs(fleet, fast, both, cost).at(1) == seconds{10});
+  CHECK(fleet::star_costs(fleet, fast, both, cost).at(0) == costs.at(0));
+  fleet.agents[1].memory = 2 * cost.memory(fleet.profile.splits[0]);
+  CHECK(fleet::star_costs(fleet, fast, both, cost).at(0) == costs.at(0));
+  fleet.agents[1].memory = 1.5 * cost.memory(fleet.profile.splits[0]);
+  CHECK(cost.pair(fleet, slow, fast, 0) < seconds::infinity());
+  CHECK(fleet::star_costs(fleet, fast, both, cost).at(0) == seconds::infinity());
 }

@@ -71,9 +71,14 @@ TEST_CASE("agents build the same instance from the integers they exchange") {
                                             fleet::make_status(batches_per_second{1.0 / 3}, 1000)};
   CHECK(statuses[0] == fleet::status{.micro_batches_per_second = 200000, .images = 120});
   CHECK(statuses[1].micro_batches_per_second == 333333);
+  CHECK(statuses[1].memory == fleet::status::unlimited);
+  const auto limited = fleet::make_status(batches_per_second{1}, 100, megabytes(1.5));
+  CHECK(limited.memory == 1500000);
+  CHECK(fleet::make_instance(std::vector{limited}, 100, link_matrix{1}, two_cuts()).agents[0].memory == megabytes(1.5));
   const auto fleet = fleet::make_instance(statuses, 100, link_matrix{2}, two_cuts());
   CHECK(fleet.agents[0] == fleet::instance::agent{batches_per_second{.2}, batches{1.2}});
   CHECK(fleet.agents[1] == fleet::instance::agent{batches_per_second{.333333}, batches{10}});
+  CHECK(fleet.agents[0].memory == bytes::infinity());
   CHECK(fleet.profile == two_cuts());
 }
 
@@ -86,6 +91,7 @@ TEST_CASE("impossible statuses, links and profiles are refused") {
   CHECK_THROWS_AS(make({good, {.micro_batches_per_second = 0, .images = 1}}, 100, 2), run_error);
   CHECK_THROWS_WITH_AS(make({good, {.micro_batches_per_second = 5, .images = -1}}, 100, 2),
                        doctest::Contains("agent 1"), run_error);
+  CHECK_THROWS_AS(make({good, {.micro_batches_per_second = 5, .images = 1, .memory = -1}}, 100, 2), run_error);
   CHECK_THROWS_AS(make({good, good}, 0, 2), contract_error);
   CHECK_THROWS_WITH_AS(make({good, good}, 50, 2), doctest::Contains("batches of 100 images, not 50"), input_error);
   CHECK_THROWS_AS(make({good, good}, 100, 3), contract_error);
@@ -100,6 +106,7 @@ TEST_CASE("an instance with impossible numbers is refused") {
       [](auto& f) { f.agents[0].speed = {}; },
       [](auto& f) { f.agents[1].work = batches{-1}; },
       [](auto& f) { f.agents[1].work = batches::infinity(); },
+      [](auto& f) { f.agents[1].memory = bytes{-1}; },
       [](auto& f) { f.agents.pop_back(); },
       [](auto& f) { f.links.set(agent_id{0}, agent_id{1}, {.rate = bits_per_second{-1}, .latency = {}}); },
       [](auto& f) {

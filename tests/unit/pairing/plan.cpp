@@ -44,9 +44,9 @@ TEST_CASE("each broken rule is named") {
   const std::vector<std::pair<const char*, harm>> harms{
       {"not in a fleet of 10", [](auto& p) { p.pairs[0].fast = agent_id{10}; }},
       {"cannot help itself", [](auto& p) { p.pairs[0].fast = p.pairs[0].slow; }},
-      {"is in 2 pairs", [](auto& p) { p.pairs[1].slow = p.pairs[0].slow; }},
-      {"is in 2 pairs", [](auto& p) { p.pairs[1].fast = p.pairs[0].fast; }},
-      {"is in 2 pairs", [](auto& p) { p.pairs[1].fast = p.pairs[0].slow; }},
+      {"is the slow one of 2 pairs", [](auto& p) { p.pairs[1].slow = p.pairs[0].slow; }},
+      {"list of agents alone", [](auto& p) { p.pairs[1].fast = p.pairs[0].fast; }},
+      {"is helped and helps", [](auto& p) { p.pairs[1].fast = p.pairs[0].slow; }},
       {"no cut 4", [](auto& p) { p.pairs[0].split = split_point{4}; }},
       {"by int8", [](auto& p) { p.pairs[0].codec = "int8"; }},
       {"is said to take", [](auto& p) { p.pairs[0].cost -= seconds{1e-3}; }},
@@ -124,4 +124,44 @@ TEST_CASE("pairs outside the fleet cannot be completed") {
       contract_error);
   CHECK_THROWS_AS((void)pairing::assign(fleet, agent_id{1}, agent_id{1}, 0, fleet::overlapped{}), contract_error);
   CHECK_THROWS_AS((void)pairing::assign(fleet, agent_id{1}, agent_id{0}, 3, fleet::overlapped{}), contract_error);
+}
+
+TEST_CASE("a helper of several guests: one star, priced as a whole") {
+  auto fleet = example();
+  fleet.links = link_matrix{10};
+  fleet.agents[0].speed = batches_per_second{.5};
+  for (const std::uint32_t guest : {4U, 9U})
+    fleet.links.set(agent_id{guest}, agent_id{0}, {.rate = megabits_per_second(1000), .latency = {}});
+  const fleet::overlapped cost{};
+  const auto first = pairing::assign(fleet, agent_id{4}, agent_id{0}, 2, cost);
+  const auto second = pairing::assign(fleet, agent_id{9}, agent_id{0}, 1, cost);
+  const auto star = pairing::complete(fleet, {first, second}, cost);
+  CHECK(pairing::violations(star, fleet).empty());
+  CHECK(star.alone.size() == 7);
+  const std::vector<fleet::guest_of> guests{{agent_id{4}, 2}, {agent_id{9}, 1}};
+  const auto costs = fleet::star_costs(fleet, agent_id{0}, guests, cost);
+  CHECK(star.pairs[0].cost == costs[0]);
+  CHECK(star.pairs[1].cost == costs[1]);
+  CHECK(first.cost.value() == doctest::Approx((20 + 20 * .7) / .5));
+  CHECK(costs[0].value() == doctest::Approx((20 + 20 * .7 + 20 * .4) / .5));
+
+  auto forged = star;
+  forged.pairs[0].cost = first.cost;  // as if it were the only guest
+  CHECK_THROWS_WITH_AS(pairing::validate(forged, fleet), doctest::Contains("is said to take"), contract_error);
+
+  fleet.agents[0].memory = cost.memory(fleet.profile.splits[2]);
+  CHECK(pairing::complete(fleet, {first}, cost).makespan < seconds::infinity());
+  CHECK(pairing::complete(fleet, {first, second}, cost).makespan == seconds::infinity());
+
+  struct pairs_only {
+    seconds solo(const fleet::instance& f, agent_id a) const { return fleet::overlapped{}.solo(f, a); }
+    seconds pair(const fleet::instance& f, agent_id a, agent_id helper, std::size_t entry) const {
+      return fleet::overlapped{}.pair(f, a, helper, entry);
+    }
+  };
+  CHECK(pairing::violations(pairing::complete(fleet, {first}, pairs_only{}), fleet, pairs_only{}).empty());
+  CHECK_THROWS_WITH_AS((void)pairing::complete(fleet, {first, second}, pairs_only{}),
+                       doctest::Contains("knows pairs only"), contract_error);
+  CHECK_THROWS_WITH_AS(pairing::validate(star, fleet, pairs_only{}), doctest::Contains("knows pairs only"),
+                       contract_error);
 }
