@@ -131,7 +131,7 @@ template <Network N, class Head, class Cuts, WireCodec W, class L = nn::softmax_
   };
   const seconds step = timed(whole);
   if (!(step > seconds{})) throw run_error{"the clock stood still while a training step was timed"};
-  result.speed = batches{1} / step;
+  result.speed = batches_per_second{1 / step.value()};
   for (std::size_t i = 0; i < result.splits.size(); ++i) {
     result.splits[i].slow_share = timed(slow[i]) / step;
     result.splits[i].fast_share = timed(fast[i]) / step;
