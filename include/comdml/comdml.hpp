@@ -87,6 +87,7 @@
 #include "comdml/fleet/profile.hpp"
 #include "comdml/fleet/profile_file.hpp"
 
+#include "comdml/pairing/bottleneck.hpp"
 #include "comdml/pairing/greedy.hpp"
 #include "comdml/pairing/none.hpp"
 #include "comdml/pairing/plan.hpp"

@@ -90,6 +90,15 @@ template <StarCostModel Cost>
   return costs;
 }
 
+/// Whether a cost model's guest() looks at the link from the helper: yes, unless its `reads_way_back` says no.
+template <class Cost>
+inline constexpr bool reads_way_back = [] {
+  if constexpr (requires { Cost::reads_way_back; })
+    return Cost::reads_way_back;
+  else
+    return true;
+}();
+
 /// The pair() of a cost model that has solo() and guest(): a star with one guest.
 template <class Cost>
 [[nodiscard]] seconds pair_of(const instance& fleet, agent_id agent, agent_id helper, std::size_t entry,
@@ -114,6 +123,8 @@ template <class Cost>
 /// A cost model is any type with these two functions; a pair's cost is the time when both agents have finished all of
 /// their work, the helper's own included. A helper that cannot spare the memory for its guest makes it infinite.
 struct overlapped {
+  static constexpr bool reads_way_back = false;
+
   guest_memory memory{};
 
   [[nodiscard]] seconds solo(const instance& fleet, agent_id agent) const {
@@ -139,6 +150,8 @@ struct overlapped {
 ///
 ///     pair(i, j) = max( n_i T_s / p_i,  tau_j + n_i nu / r_ij + latency_ij + n_i T_f / p_j )
 struct serial {
+  static constexpr bool reads_way_back = false;
+
   guest_memory memory{};
 
   [[nodiscard]] seconds solo(const instance& fleet, agent_id agent) const { return overlapped{}.solo(fleet, agent); }
@@ -192,7 +205,7 @@ struct handover {
   COMDML_REQUIRE(members > 0, "an all-reduce without members");
   const auto folded = static_cast<double>(std::bit_floor(members));
   const double extra = std::has_single_bit(members) ? 0 : 2;
-  const double steps = 2.0 * (std::bit_width(members) - 1) + extra;
+  const double steps = 2.0 * static_cast<double>(std::bit_width(members) - 1) + extra;
   const double copies = 2 * (folded - 1) / folded + extra;
   return steps * each.latency + (copies == 0 ? seconds{} : copies * size / each.rate);
 }
@@ -201,6 +214,8 @@ struct handover {
 /// `with_all_reduce<>{.base = {}, .collective = all_reduce_time(...)}`. No pairing changes it; makespans do.
 template <CostModel Base = overlapped>
 struct with_all_reduce {
+  static constexpr bool reads_way_back = fleet::reads_way_back<Base>;
+
   Base base{};
   seconds collective{};
 

@@ -4,9 +4,7 @@
 /// method.md section 4). Model of PairingPolicy.
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
-#include <cstdint>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -14,6 +12,7 @@
 #include "comdml/concepts.hpp"
 #include "comdml/fleet/cost.hpp"
 #include "comdml/fleet/instance.hpp"
+#include "comdml/pairing/detail/offers.hpp"
 #include "comdml/pairing/plan.hpp"
 
 namespace comdml::pairing {
@@ -21,26 +20,19 @@ namespace comdml::pairing {
 /// Agents choose in the order of their solo times, the longest first (ties: lowest id). Each takes the free helper and
 /// the cut that let the pair finish first (ties: the earlier entry of the split profile, then the lowest id), and both
 /// leave the pool. An agent whom nobody can make faster trains alone, and may still help a later one.
-/// Cost: agents squared x entries evaluations of the cost model.
+/// Cost: links x entries evaluations of the cost model.
 template <CostModel Cost = fleet::overlapped>
 struct greedy {
   [[no_unique_address]] Cost cost{};
 
   [[nodiscard]] pairing::plan plan(const fleet::instance& fleet) const {
     validate(fleet);
-    std::vector<agent_id> order;
-    std::vector<seconds> solo;
-    for (std::uint32_t i = 0; i < fleet.agents.size(); ++i) {
-      order.push_back(agent_id{i});
-      solo.push_back(cost.solo(fleet, agent_id{i}));
-    }
-    std::ranges::stable_sort(order, [&](agent_id a, agent_id b) { return solo[a.value] > solo[b.value]; });
-
+    detail::offers<Cost> offers{fleet, cost};
     std::vector<bool> free(fleet.agents.size(), true);
     std::vector<assignment> pairs;
-    for (const agent_id slow : order) {
+    for (const agent_id slow : detail::slowest_first(fleet, cost)) {
       if (!free[slow.value]) continue;
-      std::optional<assignment> pair = choose(fleet, slow, free);
+      std::optional<assignment> pair = choose(offers, slow, free);
       if (!pair) continue;
       free[slow.value] = free[pair->fast.value] = false;
       pairs.push_back(*std::move(pair));
@@ -50,34 +42,30 @@ struct greedy {
 
  private:
   /// The best pair for `slow`, with the best that another helper offered; empty if nobody makes it faster.
-  std::optional<assignment> choose(const fleet::instance& fleet, agent_id slow, const std::vector<bool>& free) const {
-    struct offer {
+  static std::optional<assignment> choose(detail::offers<Cost>& offers, agent_id slow, const std::vector<bool>& free) {
+    struct candidate {
       agent_id fast;
-      std::size_t entry;
-      seconds cost;
+      detail::offer offer;
     };
-    const auto better = [](const offer& a, const offer& b) {
-      return a.cost < b.cost || (a.cost == b.cost && a.entry < b.entry);
+    const auto better = [](const candidate& a, const candidate& b) {
+      return a.offer.cost < b.offer.cost || (a.offer.cost == b.offer.cost && a.offer.entry < b.offer.entry);
     };
-    std::optional<offer> first;
-    std::optional<offer> second;
-    for (std::uint32_t j = 0; j < fleet.agents.size(); ++j) {
-      if (!free[j] || j == slow.value) continue;
-      offer best{agent_id{j}, 0, seconds::infinity()};
-      for (std::size_t entry = 0; entry < fleet.profile.splits.size(); ++entry) {
-        const seconds together = cost.pair(fleet, slow, agent_id{j}, entry);
-        if (together < best.cost) best = {agent_id{j}, entry, together};
-      }
-      if (best.cost == seconds::infinity()) continue;
+    const fleet::instance& fleet = offers.fleet();
+    std::optional<candidate> first;
+    std::optional<candidate> second;
+    fleet.links.for_each_link(slow, [&](agent_id fast, link_matrix::kind_index to) {
+      if (!free[fast.value] || fast == slow) return;
+      const candidate best{fast, offers.best(slow, fast, to)};
+      if (best.offer.cost == seconds::infinity()) return;
       if (!first || better(best, *first)) {
         second = std::exchange(first, best);
       } else if (!second || better(best, *second)) {
         second = best;
       }
-    }
-    if (!first || !(first->cost < cost.solo(fleet, slow))) return std::nullopt;
-    assignment pair = assign(fleet, slow, first->fast, first->entry, cost);
-    if (second) pair.refused = {second->fast, fleet.profile.splits[second->entry].point, second->cost};
+    });
+    if (!first || !(first->offer.cost < offers.solo()[slow.value])) return std::nullopt;
+    assignment pair = assign(fleet, slow, first->fast, first->offer.entry, offers.cost());
+    if (second) pair.refused = {second->fast, fleet.profile.splits[second->offer.entry].point, second->offer.cost};
     return pair;
   }
 };
