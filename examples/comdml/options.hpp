@@ -119,7 +119,8 @@ void visit_options(Options& o, Visitor&& v) {
           "rounds between two evaluations; the last round is always evaluated, 0 = only that");
 
   v.group("Agents");
-  v.count("agents", o.agents, {1, most_agents}, "number of agents [default: as many as a fleet file lists, otherwise 10]");
+  v.count("agents", o.agents, {1, most_agents},
+          "number of agents [default: as many as a fleet file lists, otherwise 10]");
   v.text("algorithm", o.algorithm, "NAME", one_of({"comdml", "allreduce"}),
          "comdml: slow agents hand work to fast ones; allreduce: everyone trains alone");
   v.text("pairing", o.pairing, "POLICY", pairing_check, "who helps whom: " + pairing_values());

@@ -49,14 +49,15 @@ struct plan_options {
 
 comdml::fleet::split_profile profile_of(const plan_options& options) {
   if (options.profile.empty() == options.model.empty())
-    throw input_error{"--profile", options.profile.empty() ? "neither --profile nor --model was given"
-                                                           : "--profile and --model were both given",
-                      "give one of them: a file of comdml profile, or a model, whose cuts are then counted"};
+    throw input_error{
+        "--profile",
+        options.profile.empty() ? "neither --profile nor --model was given" : "--profile and --model were both given",
+        "give one of them: a file of comdml profile, or a model, whose cuts are then counted"};
   if (!options.profile.empty()) return load_profile(options.profile, options.wire);
   const image_kind images = images_of(options.images);
   const any_network network = make_model(options.model, usual_shortcut(options.model), images.shape, images.classes);
-  return count_profile(
-      network, {.model = options.model, .cuts = options.cuts, .wire = options.wire, .batch = options.batch});
+  return count_profile(network,
+                       {.model = options.model, .cuts = options.cuts, .wire = options.wire, .batch = options.batch});
 }
 
 instance read_instance(const plan_options& options) {
@@ -92,8 +93,7 @@ void find_sensitivity(planned_round& round, const any_pairing& policy, std::uint
   };
   const auto add = [&](std::string change, const instance& fleet) {
     const comdml::pairing::plan same = kept(fleet);
-    round.sensitivity.push_back(
-        {std::move(change), same.alone_makespan, same.makespan, policy.plan(fleet).makespan});
+    round.sensitivity.push_back({std::move(change), same.alone_makespan, same.makespan, policy.plan(fleet).makespan});
   };
   instance slow_links = round.fleet;
   slow_links.links = half_as_fast(round.fleet.links);

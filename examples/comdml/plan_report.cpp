@@ -77,9 +77,7 @@ std::string pace(const planned_round& round, const assignment& pair) {
     if (other.slow == pair.slow) break;
     guest += other.fast == pair.fast ? 1 : 0;
   }
-  const auto time = [&](const star& s) {
-    return comdml::pairing::pair_costs(s.fleet, s.pairs, round.cost)[guest - 1];
-  };
+  const auto time = [&](const star& s) { return comdml::pairing::pair_costs(s.fleet, s.pairs, round.cost)[guest - 1]; };
   const auto twice = [&](auto&& change) {
     star faster = real;
     change(faster.fleet);

@@ -37,13 +37,12 @@ struct profile_options {
 int profile(const profile_options& options) {
   const std::filesystem::path out{options.out};
   const std::filesystem::path folder = out.has_parent_path() ? out.parent_path() : ".";
-  if (std::error_code ignored; !std::filesystem::is_directory(folder, ignored) ||
-                               std::filesystem::is_directory(out, ignored))
+  if (std::error_code ignored;
+      !std::filesystem::is_directory(folder, ignored) || std::filesystem::is_directory(out, ignored))
     throw comdml::input_error{"--out", options.out + " cannot be a file there",
                               "give a file in a directory that there is"};
   const image_kind images = images_of(options.images);
-  const any_network network =
-      make_model(options.model, usual_shortcut(options.model), images.shape, images.classes);
+  const any_network network = make_model(options.model, usual_shortcut(options.model), images.shape, images.classes);
   const auto measured = measure_profile(network,
                                         {.model = options.model,
                                          .auxiliary_head = options.auxiliary_head,
@@ -56,8 +55,8 @@ int profile(const profile_options& options) {
     std::cout << nlohmann::ordered_json::parse(comdml::fleet::to_json(measured)).dump() << std::endl;
     return exit_code::done;
   }
-  std::cout << options.model << ", batches of " << options.batch << ": "
-            << fixed(measured.speed.value(), 3) << " batches/s on one thread of this processor\n"
+  std::cout << options.model << ", batches of " << options.batch << ": " << fixed(measured.speed.value(), 3)
+            << " batches/s on one thread of this processor\n"
             << "units kept   slow side   fast side   MB a batch (" << options.wire << ")\n";
   for (const auto& split : measured.splits)
     std::cout << std::setw(10) << split.point.value << std::setw(11) << fixed(100 * split.slow_share, 1) << '%'

@@ -23,7 +23,8 @@ results::results(fs::path directory) : directory_{std::move(directory)} {
   const fs::path trial = directory_ / ".comdml-trial";
   comdml::replace_file(trial, "");
   fs::remove(trial, failure);
-  for (const char* const name : {"config.toml", "metrics.jsonl", "model.safetensors", "model.safetensors.previous", "profile.json"})
+  for (const char* const name :
+       {"config.toml", "metrics.jsonl", "model.safetensors", "model.safetensors.previous", "profile.json"})
     if (const fs::path file = directory_ / name; fs::exists(file, failure) && !fs::is_regular_file(file, failure))
       throw comdml::input_error{file.string(), "is there, but is not a regular file",
                                 "move it away, or give another --out"};

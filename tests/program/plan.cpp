@@ -110,15 +110,15 @@ std::string five_agents(const std::string& more = "", const std::string& link = 
   return toml + "[defaults]\nmbps = " + link + "\n";
 }
 
-const std::vector<std::string> all_policies{"none",   "random", "greedy",
-                                            "bottleneck", "star:1", "star:3", "auction", "deferred_acceptance"};
+const std::vector<std::string> all_policies{"none",   "random", "greedy",  "bottleneck",
+                                            "star:1", "star:3", "auction", "deferred_acceptance"};
 
 }  // namespace
 
 TEST_CASE("the golden case: greedy's plan is the authors' own") {
   const json result = planner{}.result({"--pairing", "greedy"});
-  CHECK(names_of(result) == std::set<std::string>{"policy", "makespan_s", "alone_s", "optimal_s", "gap", "solve_ms",
-                                                  "pairs", "alone"});
+  CHECK(names_of(result) ==
+        std::set<std::string>{"policy", "makespan_s", "alone_s", "optimal_s", "gap", "solve_ms", "pairs", "alone"});
   CHECK(result["policy"] == "greedy");
   CHECK(double{result["makespan_s"]} == doctest::Approx(20));
   CHECK(double{result["alone_s"]} == doctest::Approx(50));
@@ -239,7 +239,8 @@ TEST_CASE("a fleet of many is planned without its optimum, unless that is asked 
 }
 
 TEST_CASE("nonsense is refused with file, line and remedy") {
-  const std::string two = "[[agent]]\nbatches_per_second = 1\nbatches = 5\n[[agent]]\nbatches_per_second = 2\nbatches = 5\n";
+  const std::string two =
+      "[[agent]]\nbatches_per_second = 1\nbatches = 5\n[[agent]]\nbatches_per_second = 2\nbatches = 5\n";
   struct fault {
     std::string toml, line, told;
   };
@@ -262,8 +263,9 @@ TEST_CASE("nonsense is refused with file, line and remedy") {
     CHECK(contains(message, one.told));
   }
   for (const auto& [text, place] :
-       {std::pair<std::string, std::string>{
-            R"({"schema": 1, "model": "m", "batch": 100, "batches_per_second": 0,)" "\n\"splits\": []}", ", line 2"},
+       {std::pair<std::string, std::string>{R"({"schema": 1, "model": "m", "batch": 100, "batches_per_second": 0,)"
+                                            "\n\"splits\": []}",
+                                            ", line 2"},
         {"", ""},
         {"{\"schema\": 1,\n nan", "line 2"},
         {R"({"schema": 2})", ""}}) {
@@ -274,9 +276,15 @@ TEST_CASE("nonsense is refused with file, line and remedy") {
     CHECK(contains(message, place));
   }
   const planner files{two};
-  for (const std::vector<std::string>& options : std::vector<std::vector<std::string>>{
-           {"--pairing", "best"}, {"--pairing", "star:0"}, {"--pairing", "star"}, {"--pairing", "star:x"},
-           {"--cost", "free"}, {"--wire", "fp8"}, {"--time-limit", "0"}, {"--time-limit", "nan"}, {"--batch", "1"}}) {
+  for (const std::vector<std::string>& options : std::vector<std::vector<std::string>>{{"--pairing", "best"},
+                                                                                       {"--pairing", "star:0"},
+                                                                                       {"--pairing", "star"},
+                                                                                       {"--pairing", "star:x"},
+                                                                                       {"--cost", "free"},
+                                                                                       {"--wire", "fp8"},
+                                                                                       {"--time-limit", "0"},
+                                                                                       {"--time-limit", "nan"},
+                                                                                       {"--batch", "1"}}) {
     const std::string message = files.refused(options);
     CAPTURE(message);
     CHECK(contains(message, options.front()));
@@ -288,8 +296,8 @@ TEST_CASE("nonsense is refused with file, line and remedy") {
 TEST_CASE("a measured profile is a file that plan and train take") {
   const scratch files;
   const std::string profile = (files / "profile.json").string();
-  const ending measured = run({"profile", "--model", "resnet8", "--batch", "16", "--images", "digits", "--repetitions",
-                               "3", "--out", profile});
+  const ending measured = run(
+      {"profile", "--model", "resnet8", "--batch", "16", "--images", "digits", "--repetitions", "3", "--out", profile});
   INFO(measured.error);
   REQUIRE(measured.code == 0);
   CHECK(contains(measured.out, "batches/s"));

@@ -148,9 +148,9 @@ struct int8 {
       for (std::size_t c = 0; c < channels; ++c) {
         const auto code = static_cast<std::int8_t>(codes[i + c]);
         const float value = scale[c] * static_cast<float>(code);  // 127 scales of the largest float may exceed it
-        decoded[i + c] = code == not_a_number ? std::numeric_limits<float>::quiet_NaN()
-                                              : std::clamp(value, -std::numeric_limits<float>::max(),
-                                                           std::numeric_limits<float>::max());
+        decoded[i + c] = code == not_a_number
+                             ? std::numeric_limits<float>::quiet_NaN()
+                             : std::clamp(value, -std::numeric_limits<float>::max(), std::numeric_limits<float>::max());
       }
   }
 

@@ -20,6 +20,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -129,9 +130,10 @@ class fleet_table {
     const double value = number_of(node, key, 0, 4e9, false);
     if (value != std::floor(value)) refuse(node, text(key, " = ", value, " is not an agent"), "give a whole number");
     if (value >= static_cast<double>(agents))
-      refuse(node, text("link to agent ", value, ", which is missing: the file has ", agents, " agents, from 0 to ",
-                        agents - 1),
-             "give the position of an [[agent]], counted from 0, or add the agent");
+      refuse(
+          node,
+          text("link to agent ", value, ", which is missing: the file has ", agents, " agents, from 0 to ", agents - 1),
+          "give the position of an [[agent]], counted from 0, or add the agent");
     return agent_id{static_cast<std::uint32_t>(value)};
   }
 
@@ -201,9 +203,9 @@ inline void read_link(const fleet_table& table, link_matrix& links) {
     table.refuse(both_ways ? "between" : "to", text("link of agent ", ends.first, " to itself"),
                  "an agent needs no link to itself: join two agents, or take the link out");
   if (!table.has("mbps")) table.refuse("has no rate", "give mbps = 50, say; 0 = not connected");
-  const directed_link link{.rate = megabits_per_second(table.number("mbps", 0, 1e12)),
-                           .latency = table.has("latency_ms") ? 1e-3 * seconds{table.number("latency_ms", 0, 1e9)}
-                                                              : seconds{}};
+  const directed_link link{
+      .rate = megabits_per_second(table.number("mbps", 0, 1e12)),
+      .latency = table.has("latency_ms") ? 1e-3 * seconds{table.number("latency_ms", 0, 1e9)} : seconds{}};
   links.set(ends.first, ends.second, link);
   if (both_ways) links.set(ends.second, ends.first, link);
 }
@@ -223,9 +225,8 @@ inline constexpr std::size_t most_listed_agents = 20'000;
   try {
     root = toml::parse(toml, std::string_view{fleet.file});
   } catch (const toml::parse_error& error) {
-    throw input_error{
-        text(fleet.file, ", line ", error.source().begin.line, ", column ", error.source().begin.column),
-        std::string{error.description()}, "mend the TOML there"};
+    throw input_error{text(fleet.file, ", line ", error.source().begin.line, ", column ", error.source().begin.column),
+                      std::string{error.description()}, "mend the TOML there"};
   }
   const detail::fleet_table checked{fleet.file, root, "a fleet file", {"agent", "link", "defaults"}};
   const auto agents = detail::tables_of(fleet.file, root, "agent");
@@ -244,10 +245,10 @@ inline constexpr std::size_t most_listed_agents = 20'000;
     if (defaults == nullptr) checked.refuse("defaults", "defaults is not a table", "write [defaults] above its keys");
     const detail::fleet_table table{fleet.file, *defaults, "[defaults]", {"mbps"}};
     if (table.has("mbps"))
-      if (const double rate = table.number("mbps", 0, 1e12); rate > 0)
-        for (std::uint32_t a = 0; a < agents.size(); ++a)
-          for (std::uint32_t b = 0; b < a; ++b)
-            fleet.links.set_both(agent_id{a}, agent_id{b}, {.rate = megabits_per_second(rate), .latency = {}});
+      if (const double rate = table.number("mbps", 0, 1e12); rate > 0) {
+        const std::array kinds{directed_link{}, directed_link{.rate = megabits_per_second(rate), .latency = {}}};
+        fleet.links = link_matrix{agents.size(), kinds, [](agent_id, agent_id) { return 1U; }};
+      }
   }
   for (const toml::table* const link : detail::tables_of(fleet.file, root, "link"))
     detail::read_link({fleet.file, *link, "[[link]]", {"between", "from", "to", "mbps", "latency_ms"}}, fleet.links);
@@ -260,7 +261,8 @@ inline constexpr std::size_t most_listed_agents = 20'000;
   std::error_code failure;
   const std::uintmax_t size = std::filesystem::file_size(file, failure);
   if (failure) throw input_error{file.string(), failure.message(), "give a fleet file in TOML"};
-  if (size > largest) throw input_error{file.string(), text(size, " bytes are too many for a fleet"), "split the fleet"};
+  if (size > largest)
+    throw input_error{file.string(), text(size, " bytes are too many for a fleet"), "split the fleet"};
   std::string content(static_cast<std::size_t>(size), '\0');
   std::ifstream in{file, std::ios::binary};
   if (!in.read(content.data(), static_cast<std::streamsize>(size)))

@@ -54,7 +54,8 @@ struct blueprint {
         throw input_error{"split profile", text("split point ", entry.point, " is not one of the job's cuts"),
                           "use a profile that was made for this model and cut set"};
       if (comm::find_codec(codecs, entry.codec) == nullptr)
-        throw input_error{"split profile", text("activations travel as ", entry.codec, " from split point ", entry.point),
+        throw input_error{"split profile",
+                          text("activations travel as ", entry.codec, " from split point ", entry.point),
                           "use a codec of the library (fp32, fp16, int8), or name your own as the job's `wire`"};
     }
     for (const split_point cut : cuts)

@@ -67,7 +67,8 @@ class session {
 
   // ------------------------------------------------------------------------------------- steps, for the algorithms
 
-  /// Every agent tells its speed, amount of work and memory to spare, as integers; every agent solves the same instance.
+  /// Every agent tells its speed, amount of work and memory to spare, as integers; every agent solves the same
+  /// instance.
   [[nodiscard]] pairing::plan agree_on_plan() {
     const fleet::status own = fleet::make_status(speed_, training_.work(), spare_memory_);
     comm::message_writer message;

@@ -18,10 +18,10 @@
 namespace comdml::split {
 
 /// The profile with activations that travel by `codec`. If it has entries with that codec, these, and no others.
-/// Otherwise every fp32 entry is converted: bytes of labels and the count of images stay, as far as there are that many,
-/// and those of activations shrink as the codec's values do. The shape of a cut is not in a profile, so what a codec
-/// sends per channel (the scales of int8, some hundred bytes) is left out.
-/// \throws input_error, naming `where`, if neither is there
+/// Otherwise every fp32 entry is converted: bytes of labels and the count of images stay, as far as there are that
+/// many, and those of activations shrink as the codec's values do. The shape of a cut is not in a profile, so what a
+/// codec sends per channel (the scales of int8, some hundred bytes) is left out. \throws input_error, naming `where`,
+/// if neither is there
 template <WireCodec W>
 [[nodiscard]] fleet::split_profile recode(fleet::split_profile profile, const W& codec,
                                           const std::string& where = "split profile") {

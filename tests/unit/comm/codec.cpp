@@ -96,7 +96,7 @@ TEST_CASE("fp16 rounds to the nearest, ties to even") {
   std::vector<float> values;
   for (int draw = 0; draw < 200'000; ++draw)  // 2^-29 .. 2^17: below and beyond the halves
     values.push_back(static_cast<float>(std::ldexp(rng.uniform(-1, 1), static_cast<int>(rng.below(46)) - 28)));
-  for (std::uint32_t half = 0; half + 1 < 0x7c00; half += 7) {        // exact ties
+  for (std::uint32_t half = 0; half + 1 < 0x7c00; half += 7) {  // exact ties
     const double here = static_cast<double>(comm::fp16::to_float(static_cast<std::uint16_t>(half)));
     const double next = static_cast<double>(comm::fp16::to_float(static_cast<std::uint16_t>(half + 1)));
     values.push_back(static_cast<float>((here + next) / 2));
@@ -111,7 +111,8 @@ TEST_CASE("fp16 rounds to the nearest, ties to even") {
     wrong += !same_bits(back[i], static_cast<float>(expected));
   }
   CHECK(wrong == 0);
-  const auto edges = there_and_back(comm::fp16{}, {65504, 65519.996F, 65520, largest, -infinity, quiet_nan, -0.0F, least}, 1);
+  const auto edges =
+      there_and_back(comm::fp16{}, {65504, 65519.996F, 65520, largest, -infinity, quiet_nan, -0.0F, least}, 1);
   CHECK(edges[0] == 65504);
   CHECK(edges[1] == 65504);
   CHECK(edges[2] == infinity);
@@ -137,10 +138,10 @@ TEST_CASE("int8: off by at most half a scale in every channel, whatever the othe
     const auto back = there_and_back(comm::int8{}, values, channels);
     double worst = 0;  // in scales
     for (std::size_t i = 0; i < values.size(); ++i)
-      worst = std::max(worst, std::abs(static_cast<double>(back[i]) - static_cast<double>(values[i])) * 127 /
-                                  most[i % channels]);
+      worst = std::max(
+          worst, std::abs(static_cast<double>(back[i]) - static_cast<double>(values[i])) * 127 / most[i % channels]);
     CHECK(worst <= 0.5 + 1e-4);
-    CHECK(worst > 0.4);  // the bound is a tight one
+    CHECK(worst > 0.4);                                           // the bound is a tight one
     CHECK(there_and_back(comm::int8{}, back, channels) == back);  // what has been rounded stays
   }
 }

@@ -103,6 +103,15 @@ TEST_CASE("a star takes what its cost says, within a batch of each") {
   CHECK(report.elapsed.value() < planned + 2 * own_batch + 0.5);
 }
 
+TEST_CASE("agents tell what memory they can spare, and an agent that has none to spare helps nobody") {
+  auto fleet = unlike(3);
+  CHECK(train(quick<job>(1), fleet).rounds.back().plan.pairs.size() == 1);
+  fleet.agents[0].memory = bytes{0};
+  for (const auto& pair : train(quick<job>(1), fleet).rounds.back().plan.pairs) CHECK(pair.fast != agent_id{0});
+  for (auto& agent : fleet.agents) agent.memory = bytes{1000};
+  CHECK(train(quick<job>(1), fleet).rounds.back().plan.pairs.empty());
+}
+
 TEST_CASE("activations travel by the codec of the plan") {
   auto how = star_of(1, 2);
   const auto by = [&](const comm::wire_codec& codec) {

@@ -75,10 +75,11 @@ TEST_CASE("a measured profile is what the clock shows: here, the shares of multi
   const auto expected = split::analytic_profile(static_cast<const model&>(net), split::pool_linear{},
                                                 split::every_block{}, 6, "resnet8", comm::int8{});
   std::size_t told = 0;
-  const split::profile_options options{.repetitions = 3, .warm_up = 2, .progress = [&](std::size_t done, std::size_t all) {
-                                         CHECK(done == ++told);
-                                         CHECK(all == 5);
-                                       }};
+  const split::profile_options options{
+      .repetitions = 3, .warm_up = 2, .progress = [&](std::size_t done, std::size_t all) {
+        CHECK(done == ++told);
+        CHECK(all == 5);
+      }};
   const auto now = [&] { return ++time->steps, seconds{time->now}; };
   const auto check = [&](const fleet::split_profile& measured) {
     CHECK(measured.model == "resnet8");
@@ -108,8 +109,8 @@ TEST_CASE("a measured profile is what the clock shows: here, the shares of multi
 
 TEST_CASE("the machine's own clock gives a usable profile") {
   const model net{{8, 8, 1}, 10};
-  const auto measured = split::profile(net, split::pool_linear{}, split::stages{}, 16, comm::fp32{}, "resnet8",
-                                       {.repetitions = 3});
+  const auto measured =
+      split::profile(net, split::pool_linear{}, split::stages{}, 16, comm::fp32{}, "resnet8", {.repetitions = 3});
   CHECK(measured.speed.value() > 0);
   for (const fleet::split_cost& split : measured.splits) {
     CHECK(split.slow_share > 0);
@@ -150,8 +151,8 @@ TEST_CASE("a profile for another codec: fewer bytes of activations, as many of l
   for (const auto& split : int8.splits) both.splits.push_back(split);
   CHECK(split::recode(both, comm::int8{}) == int8);
   CHECK(split::recode(both, comm::fp32{}) == fp32);
-  CHECK_THROWS_WITH_AS(static_cast<void>(split::recode(int8, comm::fp16{}, "file.json")), doctest::Contains("file.json"),
-                       input_error);
+  CHECK_THROWS_WITH_AS(static_cast<void>(split::recode(int8, comm::fp16{}, "file.json")),
+                       doctest::Contains("file.json"), input_error);
 
   auto few = fp32;
   few.splits.front().wire = bytes_per_batch{100};  // less than labels would take

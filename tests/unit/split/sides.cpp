@@ -218,8 +218,7 @@ TEST_CASE("the analytic profile shares out the multiply-adds and counts the mess
   CHECK(profile.splits.back().wire.value() == 100 * 16 * 32 * 32 * 4 + 100 * 4 + 4);
   CHECK(profile.splits.front().fast_side.value() == 4 * (64 * 10 + 10));
   const auto counted_by = [&](const comm::wire_codec& codec) {
-    const auto other =
-        split::analytic_profile(net, split::pool_linear{}, split::every_block{}, 100, "resnet20", codec);
+    const auto other = split::analytic_profile(net, split::pool_linear{}, split::every_block{}, 100, "resnet20", codec);
     CHECK(other.splits.back().codec == codec.name);
     CHECK(other.splits.back().slow_share == profile.splits.back().slow_share);
     return other.splits.back().wire.value();
