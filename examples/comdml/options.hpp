@@ -127,7 +127,8 @@ void visit_options(Options& o, Visitor&& v) {
   v.text("cost", o.cost, "MODEL", one_of(cost_names()),
          "how pairs are rated; overlapped: computing and sending go on at once; serial: the helper waits for all "
          "activations; handover: overlapped, and the fast side's weights travel there and back");
-  v.text("wire", o.wire, "CODEC", one_of(wire_names()), "how activations travel: in 4, 2 or 1 bytes a value");
+  v.text("wire", o.wire, "CODEC", one_of(wire_names()),
+         "how activations travel: fp32, fp16 or int8, in 4, 2 or 1 bytes a value");
   v.number("time-limit", o.time_limit, {0, 1e6, true}, "seconds that milp may take for a plan");
   v.text("collective", o.collective, "NAME", one_of({"halving-doubling", "ring"}), "how models are averaged");
   v.text("fleet", o.fleet, "KIND|FILE", fleet_check,

@@ -164,8 +164,10 @@ action add_plan(command options) {
   options.text("cost", given->pairing.cost, "MODEL", one_of(cost_names()),
                "overlapped: computing and sending go on at once; serial: the helper waits for all activations; "
                "handover: overlapped, and the fast side's weights travel there and back");
-  options.text("wire", given->wire, "CODEC", one_of(wire_names()),
-               "how activations travel: 4, 2 or 1 bytes a value; if the profile does not know it, bytes are converted");
+  options.text(
+      "wire", given->wire, "CODEC", one_of(wire_names()),
+      "how activations travel: fp32, fp16 or int8, in 4, 2 or 1 bytes a value; if the profile does not know it, its "
+      "bytes are converted");
   options.number("time-limit", given->pairing.time_limit, {0, 1e6, true}, "seconds that milp may take");
   options.count("seed", given->pairing.seed, {}, "for random");
   options.flag("optimal", given->optimal, text("compute the optimum for more than ", many_agents, " agents, too"));

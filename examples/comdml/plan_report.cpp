@@ -160,16 +160,17 @@ void print(std::ostream& out, const planned_round& round) {
   if (agents > most_lines) std::ranges::stable_sort(order, [&](auto a, auto b) { return solo[a] > solo[b]; });
   order.resize(std::min(agents, most_lines));
   const auto cell = [&](seconds value) {
-    out << std::right << std::setw(12) << in_seconds(value) << "  " << std::left << std::setw(25)
-        << bar(value, longest);
+    const std::string number = in_seconds(value);
+    const std::string length = bar(value, longest);
+    return text(std::string(12 - std::min<std::size_t>(12, number.size()), ' '), number, "  ", length,
+                std::string(25 - length.size(), ' '));
   };
   out << "agent  batches/s  batches       alone                                planned\n";
   for (const std::uint32_t i : order) {
-    out << std::right << std::setw(5) << i << std::setw(11) << fixed(fleet.agents[i].speed.value(), 2) << std::setw(9)
-        << fixed(fleet.agents[i].work.value(), 1);
-    cell(solo[i]);
-    cell(time[i]);
-    out << role[i] << '\n';
+    std::string line = text(std::setw(5), i, std::setw(11), fixed(fleet.agents[i].speed.value(), 2), std::setw(9),
+                            fixed(fleet.agents[i].work.value(), 1), cell(solo[i]), cell(time[i]), role[i]);
+    line.erase(line.find_last_not_of(' ') + 1);
+    out << line << '\n';
   }
   if (agents > order.size())
     out << "  and " << agents - order.size() << " agents that are faster alone; --json lists all pairs\n";

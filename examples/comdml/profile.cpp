@@ -79,7 +79,7 @@ action add_profile(command options) {
   options.text("cuts", given->cuts, "SET", one_of({"every_block", "stages"}), "which cuts are measured");
   options.text("auxiliary-head", given->auxiliary_head, "KIND", one_of(auxiliary_head_names()),
                "small network that gives the slow side of a cut its own loss");
-  options.text("wire", given->wire, "CODEC", one_of(wire_names()), "how activations travel");
+  options.text("wire", given->wire, "CODEC", one_of(wire_names()), "how activations travel: fp32, fp16 or int8");
   options.count("repetitions", given->repetitions, {1, 1000}, "timed steps of each kind; their median counts");
   options.flag("json", given->json, "print the profile as one JSON object on one line");
   options.footer(

@@ -109,7 +109,8 @@ TEST_CASE("a number that no link has is refused") {
     (void)me.receive(id(0), {0, 40, 4}, never);
     (void)me.receive(id(0), {0, 40, 5}, never);
     (void)me.send(id(0), {0, 40, 6}, comm::message_writer{}.write(-1.0).take(), never);
-    for (const std::uint16_t step : {7, 8}) (void)me.send(id(0), {0, 40, step}, sized(1), never);
+    for (const std::uint16_t step : {std::uint16_t{7}, std::uint16_t{8}})
+      (void)me.send(id(0), {0, 40, step}, sized(1), never);
     (void)me.receive(id(0), {0, 40, 9}, never);
     (void)me.receive(id(0), {0, 40, 10}, never);
   }),
