@@ -115,7 +115,8 @@ const std::vector<std::string> all_policies{"none", "greedy", "bottleneck"};
 }  // namespace
 
 TEST_CASE("the golden case: greedy's plan is the authors' own") {
-  const json result = planner{}.result({"--pairing", "greedy"});
+  const planner golden;
+  const json result = golden.result({"--pairing", "greedy"});
   CHECK(names_of(result) ==
         std::set<std::string>{"policy", "makespan_s", "alone_s", "optimal_s", "gap", "solve_ms", "pairs", "alone"});
   CHECK(result["policy"] == "greedy");
@@ -160,7 +161,7 @@ TEST_CASE("every policy plans, and none beats the optimum over pairs but stars")
 }
 
 TEST_CASE("cost models, codecs and memory change the plan's times") {
-  const planner files{five_agents("", "20")};
+  const planner files{five_agents("", "200")};
   const auto makespan = [&](const std::vector<std::string>& options) {
     return double{files.result(options)["makespan_s"]};
   };
@@ -169,12 +170,13 @@ TEST_CASE("cost models, codecs and memory change the plan's times") {
   CHECK(makespan({"--cost", "handover"}) >= overlapped);
   CHECK(makespan({"--wire", "fp16"}) < overlapped);
   CHECK(makespan({"--wire", "int8"}) < makespan({"--wire", "fp16"}));
-  for (const json& pair : files.result({"--wire", "int8"})["pairs"]) CHECK(pair["wire"] == "int8");
+  const json small_wire = files.result({"--wire", "int8"});
+  for (const json& pair : small_wire["pairs"]) CHECK(pair["wire"] == "int8");
 
-  // 35 MB wait in the helper's window, four times over: none can spare that.
-  const planner small{five_agents("memory_mb = 1\n")};
+  // 20 MB wait in the helper's window, four times over: with 1 MB to spare nobody helps.
+  const planner small{five_agents("memory_mb = 1\n", "200")};
   CHECK(small.result({})["pairs"].empty());
-  const planner large{five_agents("memory_mb = 1000\n")};
+  const planner large{five_agents("memory_mb = 1000\n", "200")};
   CHECK_FALSE(large.result({})["pairs"].empty());
 }
 
@@ -208,8 +210,8 @@ TEST_CASE("a model stands in for a profile") {
   REQUIRE(end.code == 0);
   CHECK_FALSE(end.result()["pairs"].empty());
   const ending coarse = run({"plan", "--fleet", fleet, "--model", "resnet56", "--cuts", "stages", "--json"});
-  for (const json& pair : coarse.result()["pairs"])
-    CHECK(std::set<int>{1, 10, 19, 28}.contains(pair["split"].get<int>()));
+  const json by_stage = coarse.result();
+  for (const json& pair : by_stage["pairs"]) CHECK(std::set<int>{1, 10, 19, 28}.contains(pair["split"].get<int>()));
   for (const std::vector<std::string>& wrong : std::vector<std::vector<std::string>>{
            {"plan", "--fleet", fleet}, {"plan", "--fleet", fleet, "--model", "resnet56", "--profile", fleet}}) {
     const ending refused = run(wrong);

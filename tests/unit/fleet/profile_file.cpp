@@ -103,12 +103,12 @@ TEST_CASE("an unusable profile is refused with the place and the remedy") {
   CHECK(contains(complaint(std::string(100'000, '[')), "not valid JSON"));
 }
 
-TEST_CASE("a profile cut off anywhere is refused, with the byte") {
+TEST_CASE("a profile cut off anywhere is refused, with the line") {
   const std::string whole = fleet::to_json(example());
   const std::size_t end = whole.rfind('}');
   for (std::size_t length = 0; length <= end; ++length) {
     CAPTURE(length);
-    CHECK(contains(complaint(whole.substr(0, length)), "profile.json, byte "));
+    CHECK(contains(complaint(whole.substr(0, length)), "profile.json, line "));
   }
 }
 

@@ -107,7 +107,8 @@ TEST_CASE("agents tell what memory they can spare, and an agent that has none to
   auto fleet = unlike(3);
   CHECK(train(quick<job>(1), fleet).rounds.back().plan.pairs.size() == 1);
   fleet.agents[0].memory = bytes{0};
-  for (const auto& pair : train(quick<job>(1), fleet).rounds.back().plan.pairs) CHECK(pair.fast != agent_id{0});
+  const auto past = train(quick<job>(1), fleet);
+  for (const auto& pair : past.rounds.back().plan.pairs) CHECK(pair.fast != agent_id{0});
   for (auto& agent : fleet.agents) agent.memory = bytes{1000};
   CHECK(train(quick<job>(1), fleet).rounds.back().plan.pairs.empty());
 }

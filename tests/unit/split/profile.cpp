@@ -38,7 +38,7 @@ template <Network N>
 struct counted : N {
   std::shared_ptr<counted_time> time;
 
-  counted(N network, std::shared_ptr<counted_time> clock) : N{std::move(network)}, time{std::move(clock)} {}
+  counted(N plain, std::shared_ptr<counted_time> clock) : N{std::move(plain)}, time{std::move(clock)} {}
 
   std::span<const float> forward(index_range run, std::span<const float> parameters, std::span<float> statistics,
                                  std::span<const float> input, std::size_t images, nn::mode how,
