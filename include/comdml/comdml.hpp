@@ -91,6 +91,8 @@
 #include "comdml/pairing/greedy.hpp"
 #include "comdml/pairing/none.hpp"
 #include "comdml/pairing/plan.hpp"
+#include "comdml/pairing/random.hpp"
+#include "comdml/pairing/star.hpp"
 
 #include "comdml/learn/agent.hpp"
 #include "comdml/learn/all_reduce.hpp"

@@ -73,6 +73,8 @@ class link_matrix {
     return links_->kind(from, to);
   }
 
+  /// The kinds of all links of an agent, if they are stored as an array; empty otherwise. Valid until a link is set.
+  [[nodiscard]] std::span<const kind_index> array_of(agent_id from) const { return links_->rows[from.value].array; }
   /// Whether asking for a row takes time in the number of the agent's links, and not of all agents.
   [[nodiscard]] bool is_listed(agent_id from) const { return links_->rows[from.value].array.empty() && !links_->which; }
 

@@ -7,6 +7,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -32,8 +33,9 @@ namespace comdml::pairing {
 ///
 /// Of the many pairings that reach the least makespan T*, it is the one that pairs critical agents only and has the
 /// least sum of what pairs exceed 0.8 T* by, then sends the fewest bytes: such slack is what survives speeds and links
-/// that turn out otherwise. (An assignment; beyond `choices` helpers per agent, the best of them. Costs that break the
-/// condition above get any optimal pairing.) Pairs come slowest agent first.
+/// that turn out otherwise. (An assignment; beyond `choices` helpers per agent, the best of them; when its search has
+/// taken `effort` steps, from about a thousand agents on, what is left is not refined. Costs that break the condition
+/// above get any optimal pairing.) Pairs come slowest agent first.
 ///
 /// Only +, /, max and comparisons of doubles decide, in a written order, and ties go by id: the same plan from every
 /// compiler and on every agent.
@@ -43,15 +45,17 @@ namespace comdml::pairing {
 template <CostModel Cost = fleet::overlapped>
 struct bottleneck {
   [[no_unique_address]] Cost cost{};
-  std::size_t choices = 64;
-  std::size_t stored_links = std::size_t{1} << 22;
+  std::size_t choices = 32;
+  std::size_t effort = std::size_t{1} << 17;
+  std::size_t stored_links = std::size_t{1} << 16;
 
   [[nodiscard]] pairing::plan plan(const fleet::instance& fleet) const {
     validate(fleet);
     detail::offers<Cost> prices{fleet, cost};
     const std::vector<agent_id> order = detail::slowest_first(fleet, cost);
     if constexpr (StarCostModel<Cost>) {
-      if (count_links(fleet) > stored_links && fleet.links.kinds().size() <= most_kinds)
+      const std::size_t links = count_links(fleet);
+      if (links > stored_links && links / fleet.agents.size() > most_kinds && fleet.links.kinds().size() <= most_kinds)
         return plan_implicitly(prices, order);
       return plan_stored(prices, order);
     } else {
@@ -73,13 +77,18 @@ struct bottleneck {
     return links;
   }
 
+  /// Each critical agent needs a helper of its own: with more than half of the agents critical there are not enough.
+  static seconds least_by_number(const detail::offers<Cost>& prices, const std::vector<agent_id>& order) {
+    return prices.solo()[order[order.size() / 2].value];
+  }
+
   /// A helper that finishes its own work first can only help who takes longer alone: rows are the slow agents.
   pairing::plan plan_stored(detail::offers<Cost>& prices, const std::vector<agent_id>& order) const {
     const fleet::instance& fleet = prices.fleet();
     const std::vector<seconds>& solo = prices.solo();
     detail::stored_edges edges;
     std::vector<agent_id> rows;
-    seconds least{};  // no plan is faster
+    seconds least = least_by_number(prices, order);  // no plan is faster
     for (const agent_id slow : order) {
       if (solo[slow.value] <= least) break;  // never critical, nor is any after it
       seconds best = solo[slow.value];
@@ -101,7 +110,7 @@ struct bottleneck {
                                 const std::vector<agent_id>& order) const requires StarCostModel<Cost> {
     detail::implicit_edges<Cost> edges{prices};
     std::vector<agent_id> rows;
-    seconds least{};
+    seconds least = least_by_number(prices, order);
     for (const agent_id slow : order) {
       const seconds solo = prices.solo()[slow.value];
       if (solo <= least) break;
@@ -140,7 +149,7 @@ struct bottleneck {
 
     detail::stored_edges edges;
     std::vector<agent_id> rows;
-    seconds least{};
+    seconds least = least_by_number(prices, order);
     for (const agent_id one : order) {
       if (solo[one.value] <= least) break;
       seconds best = solo[one.value];
@@ -184,7 +193,7 @@ struct bottleneck {
     std::vector<refusals> refused(critical);
     for (std::size_t r = 0; r < critical; ++r)
       collect(prices, rows[r], edges, r, cover.helpers()[r], makespan, choices_of[r], edges_of[r], refused[r]);
-    const std::vector<std::size_t> chosen = detail::least_assignment(choices_of, solo.size());
+    const std::vector<std::size_t> chosen = detail::least_assignment(choices_of, solo.size(), effort);
 
     std::vector<assignment> pairs;
     for (std::size_t r = 0; r < critical; ++r) {
@@ -208,37 +217,51 @@ struct bottleneck {
     const fleet::instance& fleet = prices.fleet();
     struct option {
       detail::choice choice;
+      std::size_t turn;  ///< among equals; from agent to agent another helper comes first
       detail::edge edge;
     };
     std::vector<option> options;
+    std::size_t ideal = 0;  // options that nothing could be better than
+    bool sure_seen = false;
+    std::int64_t fewest_bytes = std::numeric_limits<std::int64_t>::max();
+    for (std::size_t entry = 0; entry < fleet.profile.splits.size(); ++entry)
+      fewest_bytes = std::min(fewest_bytes, weigh(fleet, row, entry, {}, makespan).bytes);
+    const std::size_t start = number * choices;
     least.fill({detail::nobody, 0, 0, false, seconds::infinity()});
-    edges.for_each(number, [&](const detail::edge& way) {
+    edges.for_each(number, start, [&](detail::edge way) {
+      const agent_id slow = way.reversed ? agent_id{way.column} : row;
+      const agent_id fast = way.reversed ? row : agent_id{way.column};
+      std::optional<option> best;
+      way.cost = seconds::infinity();
+      prices.for_each(slow, fast, way.to, [&](std::size_t entry, seconds time) {
+        if (time < way.cost) {
+          way.cost = time;
+          way.entry = static_cast<std::uint32_t>(entry);
+        }
+        if (time > makespan) return;
+        const detail::weight weight = weigh(fleet, slow, entry, time, makespan);
+        if (best && weight >= best->choice.weight) return;
+        const std::size_t turn = (way.column + fleet.agents.size() - start % fleet.agents.size()) % fleet.agents.size();
+        best = option{
+            {way.column, weight}, turn, {way.column, way.to, static_cast<std::uint32_t>(entry), way.reversed, time}};
+      });
       if (way.cost < least[0].cost) {
         least[1] = std::exchange(least[0], way);
       } else if (way.cost < least[1].cost) {
         least[1] = way;
       }
-      if (way.cost > makespan) return;
-      const agent_id slow = way.reversed ? agent_id{way.column} : row;
-      const agent_id fast = way.reversed ? row : agent_id{way.column};
-      std::optional<option> best;
-      prices.for_each(slow, fast, way.to, [&](std::size_t entry, seconds time) {
-        if (time > makespan) return;
-        const detail::weight weight = weigh(fleet, slow, entry, time, makespan);
-        if (best && weight >= best->choice.weight) return;
-        best = option{{way.column, weight}, way};
-        best->edge.entry = static_cast<std::uint32_t>(entry);
-        best->edge.cost = time;
-      });
+      if (!best) return true;
       options.push_back(*best);
+      if (best->choice.weight <= detail::weight{0, fewest_bytes}) ++ideal;
+      sure_seen = sure_seen || way.column == sure;
+      return !(ideal > choices && sure_seen);
     });
     const auto better = [](const option& a, const option& b) {
-      return a.choice.weight < b.choice.weight ||
-             (a.choice.weight == b.choice.weight && a.choice.column < b.choice.column);
+      return a.choice.weight < b.choice.weight || (a.choice.weight == b.choice.weight && a.turn < b.turn);
     };
     if (options.size() > choices) {
-      std::ranges::nth_element(options, options.begin() + static_cast<std::ptrdiff_t>(choices), better);
       const auto kept = options.begin() + static_cast<std::ptrdiff_t>(choices);
+      std::ranges::nth_element(options, kept, better);
       const auto is_sure = [&](const option& one) { return one.choice.column == sure; };
       // Whatever is dropped, the matching that was found stays possible.
       if (const auto found = std::find_if(kept, options.end(), is_sure); found != options.end())

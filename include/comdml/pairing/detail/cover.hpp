@@ -31,6 +31,8 @@ inline constexpr std::uint32_t nobody = std::numeric_limits<std::uint32_t>::max(
 /// | `e.start_phase()`      | no column is visited                                                                 |
 /// | `e.visit(column)`      | it is now                                                                            |
 /// | `e.next(p)`            | the first place from p on that is worth a look: may skip places of visited columns   |
+/// | `e.take(column)`       | it has a guest, until the time is set anew                                           |
+/// | `e.next_free(p)`       | as next, but may skip places of taken columns                                        |
 template <class Edges>
 class bipartite_cover {
  public:
@@ -62,25 +64,32 @@ class bipartite_cover {
       if (best_[r] != nobody && edges_.cost(r, best_[r]) <= time) {
         mate_[r] = best_[r];
         guest_[best_[r]] = r;
+        edges_.take(best_[r]);
       } else {
         left.push_back(r);
       }
     }
     look_.assign(rows, 0);
-    for (bool progress = true; progress && !left.empty();) {
-      progress = false;
-      ++phase_;
-      edges_.start_phase();
+    while (!left.empty()) {
+      start_phase();
       std::vector<std::uint32_t> still;
+      bool progress = false;
+      bool again = true;
       for (const std::uint32_t r : left) {
-        if (augment(r))
+        if (augment(r)) {
           progress = true;
-        else
-          still.push_back(r);
+          continue;
+        }
+        if (!progress) return false;        // this search was not hindered by others: no matching covers the row
+        if (std::exchange(again, false)) {  // the first to fail tries again, unhindered
+          start_phase();
+          if (!augment(r)) return false;
+          continue;
+        }
+        still.push_back(r);
       }
       left = std::move(still);
     }
-    if (!left.empty()) return false;
     best_ = mate_;
     makespan_ = {};
     for (std::uint32_t r = 0; r < rows; ++r) makespan_ = std::max(makespan_, edges_.cost(r, best_[r]));
@@ -125,16 +134,21 @@ class bipartite_cover {
   /// A helper without a guest, if there is one left for this row. Helpers that have a guest keep having one, so each
   /// place is looked at once.
   std::uint32_t free_helper(std::uint32_t row) {
-    for (std::size_t& place = look_[row]; place < edges_.size(row);) {
+    for (std::size_t& place = look_[row]; (place = edges_.next_free(place)) < edges_.size(row);) {
       const std::size_t here = place++;
       const std::uint32_t column = edges_.column(row, here);
       if (guest_[column] != nobody || !edges_.within(row, here)) continue;
       visit(column);
+      edges_.take(column);
       return column;
     }
     return nobody;
   }
 
+  void start_phase() {
+    ++phase_;
+    edges_.start_phase();
+  }
   void visit(std::uint32_t column) {
     visited_[column] = phase_;
     edges_.visit(column);

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <numeric>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -47,11 +48,14 @@ class stored_edges {
   void start_phase() {}
   void visit(std::uint32_t) {}
   [[nodiscard]] std::size_t next(std::size_t place) const { return place; }
+  void take(std::uint32_t) {}
+  [[nodiscard]] std::size_t next_free(std::size_t place) const { return place; }
 
-  /// Calls f(edge) for the edges of a row, ascending in the column.
+  /// Calls f(edge) for the edges of a row until it says no.
   template <class Function>
-  void for_each(std::size_t row, Function&& f) const {
-    for (std::size_t place = 0; place < size(row); ++place) f(at(row, place));
+  void for_each(std::size_t row, std::size_t /*start*/, Function&& f) const {
+    for (std::size_t place = 0; place < size(row); ++place)
+      if (!f(at(row, place))) return;
   }
 
  private:
@@ -71,31 +75,37 @@ class implicit_edges {
       : offers_{prices}, order_(prices.solo().size()), kinds_{prices.fleet().links.kinds().size()} {
     std::iota(order_.begin(), order_.end(), 0U);
     std::ranges::stable_sort(order_, {}, [&](std::uint32_t agent) { return offers_.solo()[agent]; });
+    for (const directed_link& link : prices.fleet().links.kinds()) carries_.push_back(link.rate.value() > 0);
     place_of_.resize(order_.size());
     for (std::uint32_t place = 0; place < order_.size(); ++place) place_of_[order_[place]] = place;
     skip_.resize(order_.size() + 1);
+    skip_taken_.resize(order_.size() + 1);
     start_phase();
   }
 
   /// The least cost of the agent's edges, or any cost of at most `enough`; the agent is the next row if that is wanted.
   [[nodiscard]] seconds least_cost(agent_id slow, seconds enough) {
     seconds least = seconds::infinity();
+    const auto stored = offers_.fleet().links.array_of(slow);
     for (const std::uint32_t fast : order_) {
       if (offers_.solo()[fast] >= least) break;  // no cost is below the helper's own work
-      const auto to = kind(slow, fast);
+      const auto to = kind(slow, fast, stored);
       if (to == 0) continue;
       least = std::min(least, offers_.best(slow, agent_id{fast}, to).cost);
       if (least <= enough) break;
     }
     return least;
   }
-  void add_row(agent_id slow) { rows_.push_back(slow); }
+  void add_row(agent_id slow) {
+    rows_.push_back(slow);
+    stored_.push_back(offers_.fleet().links.array_of(slow));
+  }
 
   [[nodiscard]] std::size_t size(std::size_t) const noexcept { return helpers_; }
   [[nodiscard]] std::uint32_t column(std::size_t, std::size_t place) const { return order_[place]; }
   [[nodiscard]] bool within(std::size_t row, std::size_t place) const {
     const std::uint32_t fast = order_[place];
-    const std::size_t list = row * keys() + key(rows_[row], fast);
+    const std::size_t list = row * keys() + key(row, fast);
     const seconds own = offers_.solo()[fast];
     const fleet::instance::agent& host = offers_.fleet().agents[fast];
     for (std::size_t need = list == 0 ? 0 : need_ends_[list - 1]; need < need_ends_[list]; ++need)
@@ -103,12 +113,13 @@ class implicit_edges {
     return false;
   }
   [[nodiscard]] seconds cost(std::size_t row, std::uint32_t column) const {
-    return offers_.best(rows_[row], agent_id{column}, kind(rows_[row], column)).cost;
+    return offers_.best(rows_[row], agent_id{column}, kind(rows_[row], column, stored_[row])).cost;
   }
 
   /// Notes, for each row and kind of link, what the guest needs at least of a helper to be done in time.
   void set_time(seconds time, std::size_t rows) {
     time_ = time;
+    std::iota(skip_taken_.begin(), skip_taken_.end(), std::size_t{0});
     helpers_ = 0;
     while (helpers_ < order_.size() && offers_.solo()[order_[helpers_]] <= time) ++helpers_;
     needs_.clear();
@@ -121,37 +132,41 @@ class implicit_edges {
   }
   void start_phase() { std::iota(skip_.begin(), skip_.end(), std::size_t{0}); }
   void visit(std::uint32_t column) { skip_[place_of_[column]] = place_of_[column] + 1; }
-  [[nodiscard]] std::size_t next(std::size_t place) {
-    while (skip_[place] != place) place = skip_[place] = skip_[skip_[place]];
-    return place;
-  }
+  [[nodiscard]] std::size_t next(std::size_t place) { return follow(skip_, place); }
+  void take(std::uint32_t column) { skip_taken_[place_of_[column]] = place_of_[column] + 1; }
+  [[nodiscard]] std::size_t next_free(std::size_t place) { return follow(skip_taken_, place); }
 
-  /// Calls f(edge) for the edges of a row that are within the time set, in no stated order of columns.
+  /// Calls f(edge) for the edges of a row that are within the time set until it says no, from place `start` on and
+  /// round about. Entry and cost are not filled in.
   template <class Function>
-  void for_each(std::size_t row, Function&& f) const {
-    for (std::size_t place = 0; place < helpers_; ++place) {
-      if (!within(row, place)) continue;
-      const auto to = kind(rows_[row], order_[place]);
-      const offer best = offers_.best(rows_[row], agent_id{order_[place]}, to);
-      f(edge{order_[place], to, static_cast<std::uint32_t>(best.entry), false, best.cost});
+  void for_each(std::size_t row, std::size_t start, Function&& f) const {
+    for (std::size_t i = 0; i < helpers_; ++i) {
+      const std::size_t place = (start + i) % helpers_;
+      if (within(row, place) && !f(edge{order_[place], kind(rows_[row], order_[place], stored_[row]), 0, false, {}}))
+        return;
     }
   }
 
  private:
   [[nodiscard]] std::size_t keys() const noexcept { return fleet::reads_way_back<Cost> ? kinds_ * kinds_ : kinds_; }
   /// Kind of the link; 0 if it carries nothing.
-  [[nodiscard]] link_matrix::kind_index kind(agent_id slow, std::uint32_t fast) const {
+  [[nodiscard]] link_matrix::kind_index kind(agent_id slow, std::uint32_t fast,
+                                             std::span<const link_matrix::kind_index> stored) const {
     if (slow.value == fast) return 0;
-    const link_matrix& links = offers_.fleet().links;
-    const auto to = links.kind(slow, agent_id{fast});
-    return links.kinds()[to].rate.value() > 0 ? to : 0;
+    const auto to = stored.empty() ? offers_.fleet().links.kind(slow, agent_id{fast}) : stored[fast];
+    return carries_[to] ? to : 0;
   }
-  [[nodiscard]] std::size_t key(agent_id slow, std::uint32_t fast) const {
-    const std::size_t to = kind(slow, fast);
+  [[nodiscard]] std::size_t key(std::size_t row, std::uint32_t fast) const {
+    const std::size_t to = kind(rows_[row], fast, stored_[row]);
     if constexpr (fleet::reads_way_back<Cost>)
-      return to * kinds_ + offers_.fleet().links.kind(agent_id{fast}, slow);
+      return to * kinds_ + offers_.fleet().links.kind(agent_id{fast}, rows_[row]);
     else
       return to;
+  }
+
+  static std::size_t follow(std::vector<std::size_t>& skip, std::size_t place) {
+    while (skip[place] != place) place = skip[place] = skip[skip[place]];
+    return place;
   }
 
   void add_needs(agent_id slow, std::size_t key) {
@@ -178,14 +193,17 @@ class implicit_edges {
 
   offers<Cost>& offers_;
   std::vector<agent_id> rows_;
-  std::vector<std::uint32_t> order_;  ///< agents, the shortest solo time first
+  std::vector<std::span<const link_matrix::kind_index>> stored_;  ///< of the rows
+  std::vector<char> carries_;                                     ///< by kind: whether the link has a rate
+  std::vector<std::uint32_t> order_;                              ///< agents, the shortest solo time first
   std::vector<std::uint32_t> place_of_;
   std::size_t kinds_;
   std::size_t helpers_ = 0;
   seconds time_{};
   std::vector<fleet::guest_terms> needs_;  ///< of row 0 by key 0, by key 1, ...
   std::vector<std::size_t> need_ends_;
-  std::vector<std::size_t> skip_;  ///< place -> a later one, or itself if not visited
+  std::vector<std::size_t> skip_;        ///< place -> a later one, or itself if not visited
+  std::vector<std::size_t> skip_taken_;  ///< the same, if not taken
 };
 
 }  // namespace comdml::pairing::detail
