@@ -62,6 +62,14 @@ const char* const golden_profile = R"({"schema": 1, "model": "golden", "batch": 
     {"point": 2, "slow_share": 0.6, "fast_share": 0.6, "bytes_per_batch": 35e6, "fast_side_bytes": 0},
     {"point": 1, "slow_share": 0.2, "fast_share": 0.9, "bytes_per_batch": 30e6, "fast_side_bytes": 0}]})";
 
+/// Cuts that leave a slow agent almost nothing to do.
+const char* const fine_profile = R"({"schema": 1, "model": "fine", "batch": 100, "batches_per_second": 0,
+  "splits": [
+    {"point": 4, "slow_share": 0.75, "fast_share": 0.25, "bytes_per_batch": 1e6, "fast_side_bytes": 1000},
+    {"point": 3, "slow_share": 0.5, "fast_share": 0.5, "bytes_per_batch": 1e6, "fast_side_bytes": 2000},
+    {"point": 2, "slow_share": 0.25, "fast_share": 0.75, "bytes_per_batch": 2e6, "fast_side_bytes": 3000},
+    {"point": 1, "slow_share": 0.02, "fast_share": 0.98, "bytes_per_batch": 2e6, "fast_side_bytes": 4000}]})";
+
 /// Files of the golden case, and plans for them.
 struct planner {
   scratch files;
@@ -110,7 +118,7 @@ std::string five_agents(const std::string& more = "", const std::string& link = 
   return toml + "[defaults]\nmbps = " + link + "\n";
 }
 
-const std::vector<std::string> all_policies{"none", "greedy", "bottleneck"};
+const std::vector<std::string> all_policies{"none", "random", "greedy", "bottleneck", "star:1", "star:3"};
 
 }  // namespace
 
@@ -141,7 +149,7 @@ TEST_CASE("the golden case: greedy's plan is the authors' own") {
 }
 
 TEST_CASE("every policy plans, and none beats the optimum over pairs but stars") {
-  const planner files{five_agents()};
+  const planner files{five_agents(), fine_profile};
   const json best = files.result({"--pairing", "bottleneck"});
   CHECK(best["gap"] == 0);
   CHECK(best["optimal_s"] == best["makespan_s"]);
@@ -152,12 +160,22 @@ TEST_CASE("every policy plans, and none beats the optimum over pairs but stars")
     CHECK(result["optimal_s"] == best["optimal_s"]);
     CHECK(double{result["makespan_s"]} <= double{result["alone_s"]});
     if (policy != "star:3") CHECK(double{result["gap"]} >= 0);
-    CHECK(2 * result["pairs"].size() + result["alone"].size() >= 5);
+    std::set<int> agents;
+    for (const json& pair : result["pairs"]) agents.insert({pair["slow"].get<int>(), pair["fast"].get<int>()});
+    for (const json& agent : result["alone"]) CHECK(agents.insert(agent.get<int>()).second);
+    CHECK(agents == std::set<int>{0, 1, 2, 3, 4});
     // Again, and it is the same plan.
     const json again = files.result({"--pairing", policy});
     CHECK(again["pairs"] == result["pairs"]);
   }
   CHECK(files.result({"--pairing", "none"})["pairs"].empty());
+  // A fast agent serves several others: better than any pairs.
+  const json star = files.result({"--pairing", "star:3"});
+  CHECK(double{star["gap"]} < 0);
+  CHECK(star["optimal_s"] == best["optimal_s"]);
+  std::set<int> helpers;
+  for (const json& pair : star["pairs"]) helpers.insert(pair["fast"].get<int>());
+  CHECK(helpers.size() < star["pairs"].size());
 }
 
 TEST_CASE("cost models, codecs and memory change the plan's times") {
@@ -352,7 +370,9 @@ TEST_CASE("training takes fleet files, codecs, cost models and every policy") {
     CHECK(trained({"--pairing", policy, "--threads", "4"})["weights_sha256"] == once["weights_sha256"]);
   }
   const std::string out = (files / "run").string();
-  trained({"--pairing", "bottleneck", "--out", out});
+  trained({"--pairing", "star:3", "--out", out});
+  const json round = json::parse(lines(content(out + "/metrics.jsonl")).front());
+  CHECK(round["pairs"].size() == 3);  // one helper, all others its guests
   // What was run can be run again from its config.toml.
   CHECK(contains(content(out + "/config.toml"), "fleet = '" + fleet + "'"));
   CHECK(run({"train", "--config", out + "/config.toml", "--json"}).code == 0);
