@@ -12,6 +12,9 @@
 #include "comdml/pairing/bottleneck.hpp"
 #include "comdml/pairing/greedy.hpp"
 #include "comdml/pairing/none.hpp"
+#ifdef COMDML_PROGRAM_HAS_MILP
+#include "comdml/pairing/milp.hpp"
+#endif
 #include "comdml/pairing/random.hpp"
 #include "comdml/pairing/star.hpp"
 #include "texts.hpp"
@@ -53,6 +56,12 @@ constexpr entry entries[]{
      [](const pairing_choice& choice, const any_cost& cost) {
        return any_pairing{pairing::random<any_cost>{.cost = cost, .seed = choice.seed}};
      }},
+#ifdef COMDML_PROGRAM_HAS_MILP
+    {"milp", "milp",
+     [](const pairing_choice& choice, const any_cost& cost) {
+       return any_pairing{pairing::milp<any_cost>{.cost = cost, .time_limit = comdml::seconds{choice.time_limit}}};
+     }},
+#endif
     {"none", "none",
      [](const pairing_choice&, const any_cost& cost) { return any_pairing{pairing::none<any_cost>{.cost = cost}}; }},
 };
@@ -77,6 +86,10 @@ const std::string& pairing_values() {
 
 std::string pairing_check(const std::string& written) {
   if (find(written) != nullptr) return {};
+  if (written == "milp")
+    return "\"milp\" needs GLPK, which this program was built without\n  remedy: install GLPK (Debian: libglpk-dev) "
+           "and "
+           "configure again with -DCOMDML_MILP=ON, or give bottleneck, which finds the same optimum";
   return comdml::text('"', written, "\" is not known\n  remedy: give one of ", pairing_values());
 }
 
@@ -97,6 +110,13 @@ any_pairing make_pairing(const pairing_choice& choice) {
   return chosen->make(choice, make_cost(choice.cost));
 }
 
-std::string license() { return "Boost Software License 1.0"; }
+std::string license() {
+#ifdef COMDML_PROGRAM_HAS_MILP
+  return "GNU GPL 3 or later as a whole, because it was built with GLPK (--pairing milp); comdml's own code: Boost "
+         "Software License 1.0";
+#else
+  return "Boost Software License 1.0 (built without GLPK, so without --pairing milp)";
+#endif
+}
 
 }  // namespace program

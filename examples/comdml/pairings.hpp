@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <utility>
 #include <variant>
@@ -38,6 +39,12 @@ struct any_cost {
 };
 static_assert(comdml::StarCostModel<any_cost>);
 
+/// A plan, and what no pairing can beat, where a policy knows that.
+struct bounded_plan {
+  comdml::pairing::plan plan;
+  std::optional<comdml::seconds> bound{};
+};
+
 /// Models PairingPolicy. By default nobody helps anybody.
 class any_pairing {
  public:
@@ -45,14 +52,22 @@ class any_pairing {
   template <class P>
     requires(!std::same_as<P, any_pairing> && comdml::PairingPolicy<P>)
   explicit any_pairing(P policy)
-      : plan_{[policy = std::move(policy)](const comdml::fleet::instance& fleet) { return policy.plan(fleet); }} {}
+      : solve_{[policy = std::move(policy)](const comdml::fleet::instance& fleet) -> bounded_plan {
+          if constexpr (requires { policy.solve(fleet).bound; }) {
+            auto result = policy.solve(fleet);
+            return {std::move(result.plan), result.bound};
+          } else {
+            return {policy.plan(fleet)};
+          }
+        }} {}
 
-  [[nodiscard]] comdml::pairing::plan plan(const comdml::fleet::instance& fleet) const {
-    return plan_ ? plan_(fleet) : comdml::pairing::complete(fleet, {}, any_cost{});
+  [[nodiscard]] bounded_plan solve(const comdml::fleet::instance& fleet) const {
+    return solve_ ? solve_(fleet) : bounded_plan{comdml::pairing::complete(fleet, {}, any_cost{})};
   }
+  [[nodiscard]] comdml::pairing::plan plan(const comdml::fleet::instance& fleet) const { return solve(fleet).plan; }
 
  private:
-  std::function<comdml::pairing::plan(const comdml::fleet::instance&)> plan_;
+  std::function<bounded_plan(const comdml::fleet::instance&)> solve_;
 };
 static_assert(comdml::PairingPolicy<any_pairing>);
 

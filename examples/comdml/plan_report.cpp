@@ -198,6 +198,9 @@ void print(std::ostream& out, const planned_round& round) {
     out << in_seconds(*round.optimum) << ", gap " << percent(*gap(round)) << '\n';
   else
     out << "not computed for so many agents; --optimal asks for it\n";
+  if (round.bound)
+    out << "proved by " << round.policy << ": no pairing takes less than " << in_seconds(*round.bound) << ", gap "
+        << percent(*round.bound > seconds{} ? round.plan.makespan / *round.bound - 1 : 0) << '\n';
   out << "planned in " << fixed(1e3 * round.solve_time.value(), 3) << " ms\n";
 
   if (round.sensitivity.empty()) return;

@@ -31,6 +31,7 @@ struct planned_round {
   std::string cost_name;
   any_cost cost;
   comdml::pairing::plan plan;
+  std::optional<comdml::seconds> bound{};    ///< that the policy proved: no pairing is faster
   comdml::seconds solve_time;                ///< of the policy
   std::optional<comdml::seconds> optimum{};  ///< of all plans in which a helper has one guest
   std::vector<what_if> sensitivity{};

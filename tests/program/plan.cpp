@@ -390,4 +390,17 @@ TEST_CASE("training takes fleet files, codecs, cost models and every policy") {
   CHECK(contains(refused({"--fleet", fleet}), fleet + ", line 2"));
 }
 
-TEST_CASE("--version says which licence results") { CHECK(contains(run({"--version"}).out, "licence: ")); }
+TEST_CASE("--version says which licence results, and milp is there or says how to get it") {
+  const std::string version = run({"--version"}).out;
+  const planner files{five_agents(), fine_profile};
+  if (contains(version, "built with GLPK")) {
+    CHECK(contains(version, "GPL"));
+    const json result = files.result({"--pairing", "milp"});
+    CHECK(result["policy"] == "milp");
+    CHECK(double{result["gap"]} == doctest::Approx(0));
+    CHECK(contains(files.plan({"--pairing", "milp", "--time-limit", "1"}).out, "no pairing takes less than"));
+  } else {
+    CHECK(contains(version, "licence: Boost Software License 1.0"));
+    CHECK(contains(files.refused({"--pairing", "milp"}), "libglpk-dev"));
+  }
+}
