@@ -179,7 +179,7 @@ TEST_CASE("every policy plans, and none beats the optimum over pairs but stars")
 }
 
 TEST_CASE("cost models, codecs and memory change the plan's times") {
-  const planner files{five_agents("", "200")};
+  const planner files{five_agents("", "80")};
   const auto makespan = [&](const std::vector<std::string>& options) {
     return double{files.result(options)["makespan_s"]};
   };
@@ -369,6 +369,10 @@ TEST_CASE("training takes fleet files, codecs, cost models and every policy") {
     const json once = trained({"--pairing", policy, "--threads", "1"});
     CHECK(trained({"--pairing", policy, "--threads", "4"})["weights_sha256"] == once["weights_sha256"]);
   }
+  // A star: one helper, all others its guests.
+  write(fleet,
+        "[[agent]]\nbatches_per_second = 8\n[[agent]]\nbatches_per_second = 0.2\n[[agent]]\nbatches_per_second = 0.2\n"
+        "[[agent]]\nbatches_per_second = 0.1\n[defaults]\nmbps = 100\n");
   const std::string out = (files / "run").string();
   trained({"--pairing", "star:3", "--out", out});
   const json round = json::parse(lines(content(out + "/metrics.jsonl")).front());
