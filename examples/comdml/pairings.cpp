@@ -12,7 +12,7 @@
 #include "comdml/pairing/bottleneck.hpp"
 #include "comdml/pairing/greedy.hpp"
 #include "comdml/pairing/none.hpp"
-#ifdef COMDML_PROGRAM_HAS_MILP
+#ifdef COMDML_HAS_GLPK
 #include "comdml/pairing/milp.hpp"
 #endif
 #include "comdml/pairing/random.hpp"
@@ -56,7 +56,7 @@ constexpr entry entries[]{
      [](const pairing_choice& choice, const any_cost& cost) {
        return any_pairing{pairing::random<any_cost>{.cost = cost, .seed = choice.seed}};
      }},
-#ifdef COMDML_PROGRAM_HAS_MILP
+#ifdef COMDML_HAS_GLPK
     {"milp", "milp",
      [](const pairing_choice& choice, const any_cost& cost) {
        return any_pairing{pairing::milp<any_cost>{.cost = cost, .time_limit = comdml::seconds{choice.time_limit}}};
@@ -89,7 +89,7 @@ std::string pairing_check(const std::string& written) {
   if (written == "milp")
     return "\"milp\" needs GLPK, which this program was built without\n  remedy: install GLPK (Debian: libglpk-dev) "
            "and "
-           "configure again with -DCOMDML_MILP=ON, or give bottleneck, which finds the same optimum";
+           "configure again with -DCOMDML_WITH_GLPK=ON, or give bottleneck, which finds the same optimum";
   return comdml::text('"', written, "\" is not known\n  remedy: give one of ", pairing_values());
 }
 
@@ -111,7 +111,7 @@ any_pairing make_pairing(const pairing_choice& choice) {
 }
 
 std::string license() {
-#ifdef COMDML_PROGRAM_HAS_MILP
+#ifdef COMDML_HAS_GLPK
   return "GNU GPL 3 or later as a whole, because it was built with GLPK (--pairing milp); comdml's own code: Boost "
          "Software License 1.0";
 #else

@@ -82,6 +82,7 @@
 #include "comdml/comm/wall_time.hpp"
 
 #include "comdml/fleet/cost.hpp"
+#include "comdml/fleet/estimate.hpp"
 #include "comdml/fleet/fleet.hpp"
 #include "comdml/fleet/instance.hpp"
 #include "comdml/fleet/profile.hpp"
@@ -93,6 +94,7 @@
 #include "comdml/pairing/plan.hpp"
 #include "comdml/pairing/random.hpp"
 #include "comdml/pairing/star.hpp"
+#include "comdml/pairing/steady.hpp"
 
 #include "comdml/learn/agent.hpp"
 #include "comdml/learn/all_reduce.hpp"

@@ -13,7 +13,7 @@ set(below_privacy core tensor concepts)
 set(below_split core tensor concepts nn fleet)  # it fills fleet::split_profile, a plain value
 set(below_comm core concepts)
 set(below_fleet core concepts)
-set(below_pairing core concepts fleet)
+set(below_pairing core concepts fleet comm)  # comm: for the policies that negotiate by messages
 set(below_learn core tensor concepts kernels nn data privacy split comm fleet pairing)
 set(below_report ${below_learn} learn)
 set(below_testing ${below_report} report)
@@ -26,7 +26,7 @@ set(only_zlib.h data)
 set(only_nlohmann fleet nn report)
 set(only_omp.h core tensor)
 set(only_cblas.h "")
-set(only_glpk.h "")
+set(only_glpk.h pairing)  # pairing/milp.hpp
 set(only_mpi.h "")
 set(only_zmq.h "")
 set(only_zmq.hpp "")
@@ -36,7 +36,7 @@ set(only_toml++ fleet)
 set(libraries xtensor boost zlib.h nlohmann omp.h cblas.h glpk.h mpi.h zmq.h zmq.hpp doctest CLI toml++)
 
 # Public headers that comdml/comdml.hpp leaves out: included by those who want them.
-set(opt_in "^comdml/(comdml|data/digits|fleet/fleet_file|testing/[a-z_]+)\\.hpp$")
+set(opt_in "^comdml/(comdml|data/digits|fleet/fleet_file|pairing/milp|testing/[a-z_]+)\\.hpp$")
 
 set(faults "")
 function(fault header text)

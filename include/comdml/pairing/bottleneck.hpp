@@ -142,8 +142,8 @@ struct bottleneck {
       std::ranges::stable_sort(list, [](const auto& a, const auto& b) {
         return a.column < b.column || (a.column == b.column && a.cost < b.cost);
       });
-      const auto doubled = std::ranges::unique(list, {}, &detail::edge::column);
-      list.erase(doubled.begin(), doubled.end());
+      const auto same = [](const auto& a, const auto& b) { return a.column == b.column; };
+      list.erase(std::unique(list.begin(), list.end(), same), list.end());
     }
     if (!helpers_finish) return plan_general(prices, ways);
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 /// \file
 /// Random pairing instances, drawn to be awkward: equal agents, missing and one-way links, idle agents, cuts that cost
-/// nothing, profiles without a cut.
+/// nothing, profiles without a cut, agents with little memory to spare.
 #pragma once
 
 #include <cmath>
@@ -44,6 +44,9 @@ namespace comdml::testing {
                                     .wire = bytes_per_batch{rng.below(4) == 0 ? 0.0 : between(1e4, 1e7)},
                                     .fast_side = megabytes(1 - share)});
   }
+  if (rng.below(3) == 0)
+    for (fleet::instance::agent& agent : fleet.agents)
+      if (rng.below(2) == 0) agent.memory = bytes{between(1e5, 1e8)};
   return fleet;
 }
 
