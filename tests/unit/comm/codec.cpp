@@ -125,7 +125,7 @@ TEST_CASE("fp16 rounds to the nearest, ties to even") {
 
 TEST_CASE("int8: off by at most half a scale in every channel, whatever the other channels hold") {
   random_stream rng{3, purpose::testing};
-  for (const std::size_t channels : {1, 3, 16, 64}) {
+  for (const std::size_t channels : {1U, 3U, 16U, 64U}) {
     std::vector<float> magnitude;
     for (std::size_t c = 0; c < channels; ++c) magnitude.push_back(static_cast<float>(std::exp2(rng.uniform(-20, 20))));
     std::vector<float> values;
@@ -162,7 +162,7 @@ TEST_CASE("int8 at the edges: zeros, subnormals, the largest floats, what is not
   CHECK(mixed[2] == -3);
   CHECK(mixed[4] == 2);
   CHECK(mixed[6] == 1);
-  for (const std::size_t lost : {1, 3, 5}) CHECK(std::isnan(mixed[lost]));
+  for (const std::size_t lost : {1U, 3U, 5U}) CHECK(std::isnan(mixed[lost]));
   CHECK(mixed[7] == doctest::Approx(5));
 }
 

@@ -66,7 +66,7 @@ TEST_CASE("a helper of three guests: the same weights for any order in which the
     other.agents[3].speed = batches_per_second{10};
     CHECK(train(how, other).state == once.state);
   }
-  for (const std::size_t threads : {1, 4}) {
+  for (const std::size_t threads : {std::size_t{1}, std::size_t{4}}) {
     const auto again = train(how, unlike(5), threads);
     CHECK(again.state == once.state);
     CHECK(again.rounds.back().elapsed == once.rounds.back().elapsed);

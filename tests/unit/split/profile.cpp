@@ -102,7 +102,7 @@ TEST_CASE("a measured profile is what the clock shows: here, the shares of multi
   // Two asks of the clock a step, nine steps a pass. Warm-up passes may take any time, and one pass in three, too.
   time->steps = 0;
   told = 0;
-  for (const std::size_t step : {1, 3, 5, 17, 19, 21, 35, 37, 39, 41, 53}) time->disturbed.push_back(step);
+  time->disturbed = {1, 3, 5, 17, 19, 21, 35, 37, 39, 41, 53};
   check(split::profile(net, head, split::every_block{}, 6, comm::int8{}, "resnet8", options,
                        nn::softmax_cross_entropy{}, nn::adam{}, now));
 }
