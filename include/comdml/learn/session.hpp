@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <utility>
 #include <vector>
@@ -68,7 +69,7 @@ class session {
   // ------------------------------------------------------------------------------------- steps, for the algorithms
 
   /// Every agent tells its speed, amount of work and memory to spare, as integers; every agent solves the same
-  /// instance.
+  /// instance. A policy that can replan (pairing::steady) is given the plan of the round before.
   [[nodiscard]] pairing::plan agree_on_plan() {
     const fleet::status own = fleet::make_status(speed_, training_.work(), spare_memory_);
     comm::message_writer message;
@@ -80,7 +81,12 @@ class session {
       status.images = from.read<std::int64_t>();
       status.memory = from.read<std::int64_t>();
     });
-    return settings_.pairing.plan(fleet::make_instance(statuses_, settings_.batch, fleet_.links(), model_.profile));
+    const fleet::instance now = fleet::make_instance(statuses_, settings_.batch, fleet_.links(), model_.profile);
+    if constexpr (requires { settings_.pairing.replan(now, *last_plan_); })
+      last_plan_ = last_plan_ ? settings_.pairing.replan(now, *last_plan_) : settings_.pairing.plan(now);
+    else
+      last_plan_ = settings_.pairing.plan(now);
+    return *last_plan_;
   }
 
   /// The plan of algorithms that know no offloading.
@@ -271,6 +277,7 @@ class session {
   // of the current round
   double learning_rate_ = 0;
   std::vector<fleet::status> statuses_;
+  std::optional<pairing::plan> last_plan_;
   double train_loss_ = 0;
   bytes weight_bytes_{};
   std::vector<agent_id> sat_out_;

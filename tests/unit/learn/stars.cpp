@@ -66,7 +66,7 @@ TEST_CASE("a helper of three guests: the same weights for any order in which the
     other.agents[3].speed = batches_per_second{10};
     CHECK(train(how, other).state == once.state);
   }
-  for (const std::size_t threads : {std::size_t{1}, std::size_t{4}}) {
+  for (const std::size_t threads : {1U, 4U}) {
     const auto again = train(how, unlike(5), threads);
     CHECK(again.state == once.state);
     CHECK(again.rounds.back().elapsed == once.rounds.back().elapsed);
@@ -111,6 +111,23 @@ TEST_CASE("agents tell what memory they can spare, and an agent that has none to
   for (const auto& pair : past.rounds.back().plan.pairs) CHECK(pair.fast != agent_id{0});
   for (auto& agent : fleet.agents) agent.memory = bytes{1000};
   CHECK(train(quick<job>(1), fleet).rounds.back().plan.pairs.empty());
+}
+
+TEST_CASE("a policy that replans is given the plan of the round before") {
+  /// Another agent is helped in every round.
+  struct turns : always_pair {
+    pairing::plan replan(const fleet::instance& fleet, const pairing::plan& last) const {
+      const std::uint32_t slow = 1 + last.pairs.front().slow.value % 3;
+      return always_pair{.pairs = {{slow, 0}}, .cut = cut}.plan(fleet);
+    }
+  };
+  struct turns_job : job {
+    using pairing = turns;
+  };
+  const auto past = train(quick<turns_job>(5), unlike(4));
+  std::vector<std::uint32_t> helped;
+  for (const auto& report : past.rounds) helped.push_back(report.plan.pairs.front().slow.value);
+  CHECK(helped == std::vector<std::uint32_t>{1, 2, 3, 1, 2});
 }
 
 TEST_CASE("activations travel by the codec of the plan") {
