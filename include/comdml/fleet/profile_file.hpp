@@ -6,7 +6,8 @@
 ///      "splits": [{"point": 10, "slow_share": 0.99, "fast_share": 0.01, "bytes_per_batch": 819604,
 ///                  "fast_side_bytes": 2600, "codec": "fp32"}]}
 ///
-/// `splits` go from the most units kept to the least. `codec` may be left out: fp32.
+/// Of `splits` that make a pair equally fast, the first is taken; the library writes the most units kept first. `codec`
+/// may be left out: fp32.
 #pragma once
 
 #include <algorithm>
