@@ -88,8 +88,11 @@
 #include "comdml/fleet/profile.hpp"
 #include "comdml/fleet/profile_file.hpp"
 
+#include "comdml/pairing/auction.hpp"
 #include "comdml/pairing/bottleneck.hpp"
+#include "comdml/pairing/deferred_acceptance.hpp"
 #include "comdml/pairing/greedy.hpp"
+#include "comdml/pairing/neighborhood.hpp"
 #include "comdml/pairing/none.hpp"
 #include "comdml/pairing/plan.hpp"
 #include "comdml/pairing/random.hpp"
