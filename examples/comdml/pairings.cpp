@@ -9,7 +9,9 @@
 #include <string_view>
 
 #include "comdml/core/errors.hpp"
+#include "comdml/pairing/auction.hpp"
 #include "comdml/pairing/bottleneck.hpp"
+#include "comdml/pairing/deferred_acceptance.hpp"
 #include "comdml/pairing/greedy.hpp"
 #include "comdml/pairing/none.hpp"
 #ifdef COMDML_HAS_GLPK
@@ -55,6 +57,12 @@ constexpr entry entries[]{
     {"random", "random",
      [](const pairing_choice& choice, const any_cost& cost) {
        return any_pairing{pairing::random<any_cost>{.cost = cost, .seed = choice.seed}};
+     }},
+    {"auction", "auction",
+     [](const pairing_choice&, const any_cost& cost) { return any_pairing{pairing::auction<any_cost>{.cost = cost}}; }},
+    {"deferred_acceptance", "deferred_acceptance",
+     [](const pairing_choice&, const any_cost& cost) {
+       return any_pairing{pairing::deferred_acceptance<any_cost>{.cost = cost}};
      }},
 #ifdef COMDML_HAS_GLPK
     {"milp", "milp",

@@ -117,7 +117,8 @@ std::string five_agents(const std::string& more = "", const std::string& link = 
   return toml + "[defaults]\nmbps = " + link + "\n";
 }
 
-const std::vector<std::string> all_policies{"none", "random", "greedy", "bottleneck", "star:1", "star:3"};
+const std::vector<std::string> all_policies{"none",   "random", "greedy",  "bottleneck",
+                                            "star:1", "star:3", "auction", "deferred_acceptance"};
 
 }  // namespace
 
