@@ -11,6 +11,7 @@
 
 #include "commands.hpp"
 #include "comdml/core/errors.hpp"
+#include "pairings.hpp"
 
 namespace program {
 
@@ -34,6 +35,13 @@ void command::text(const std::string& name, std::optional<std::string>& value, c
 void command::count(const std::string& name, std::uint64_t& value, count_range range, const std::string& help) {
   add(
       name, "N", [range](const std::string& written) { return outside(written, range); }, help, std::to_string(value),
+      [&value](const std::string& written) { value = *to_count(written); });
+}
+
+void command::count(const std::string& name, std::optional<std::uint64_t>& value, count_range range,
+                    const std::string& help) {
+  add(
+      name, "N", [range](const std::string& written) { return outside(written, range); }, help, "",
       [&value](const std::string& written) { value = *to_count(written); });
 }
 
@@ -78,7 +86,7 @@ void command::add(const std::string& name, const std::string& type, text_check c
 
 int run_command_line(int argc, char** argv, const std::vector<command_entry>& entries) {
   CLI::App app{"Decentralized training that does not wait for its slowest machine (ComDML).", "comdml"};
-  app.set_version_flag("--version", "comdml " COMDML_VERSION);
+  app.set_version_flag("--version", "comdml " COMDML_VERSION "\nlicence: " + license());
   app.require_subcommand(1);
   app.footer(std::string{"Each command has its own --help.\n"} + exit_codes);
 

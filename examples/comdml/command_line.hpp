@@ -30,6 +30,7 @@ class command {
   void text(const std::string& name, std::optional<std::string>& value, const std::string& type, text_check check,
             const std::string& help);
   void count(const std::string& name, std::uint64_t& value, count_range range, const std::string& help);
+  void count(const std::string& name, std::optional<std::uint64_t>& value, count_range range, const std::string& help);
   void number(const std::string& name, double& value, number_range range, const std::string& help);
   void number(const std::string& name, std::optional<double>& value, number_range range, const std::string& help);
   void flag(const std::string& name, bool& value, const std::string& help);

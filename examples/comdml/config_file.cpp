@@ -40,7 +40,8 @@ class config_reader {
     }
   }
 
-  void count(const std::string& name, std::uint64_t& value, count_range range, const std::string&) {
+  template <class Value>
+  void count(const std::string& name, Value& value, count_range range, const std::string&) {
     if (const toml::node* const node = find(name)) {
       const auto written = node->value_exact<std::int64_t>();
       if (!written) refuse(name, *node, "is not a whole number", "write " + name + " = 1, say");
@@ -110,13 +111,17 @@ class config_writer {
     if constexpr (requires { value.has_value(); }) {
       if (value) write(name, *value);
     } else if (!value.empty()) {
-      const bool is_file = type == "DIR" || type == "FILE" || (type == "analytic|FILE" && value != "analytic");
-      write(name, is_file ? std::filesystem::absolute(value).string() : value);
+      write(name, is_path(type, value) ? std::filesystem::absolute(value).string() : value);
     }
   }
 
-  void count(const std::string& name, const std::uint64_t& value, count_range, const std::string&) {
-    out_ << name << " = " << value << '\n';
+  template <class Value>
+  void count(const std::string& name, const Value& value, count_range, const std::string&) {
+    if constexpr (requires { value.has_value(); }) {
+      if (value) out_ << name << " = " << *value << '\n';
+    } else {
+      out_ << name << " = " << value << '\n';
+    }
   }
 
   template <class Value>

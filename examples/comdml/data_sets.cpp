@@ -15,6 +15,12 @@ const std::vector<std::string>& data_set_names() {
   return names;
 }
 
+image_kind images_of(const std::string& name) {
+  if (name == "digits") return {{8, 8, 1}, 10};
+  if (name == "mnist" || name == "fashion-mnist") return {{28, 28, 1}, 10};
+  return {{32, 32, 3}, name == "cifar100" ? std::size_t{100} : std::size_t{10}};
+}
+
 namespace {
 
 comdml::data::split load(const std::string& name, const std::string& directory) {

@@ -3,6 +3,7 @@
 /// The data sets that the program knows, by name.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -13,6 +14,14 @@ namespace program {
 
 /// Names that --dataset knows.
 [[nodiscard]] const std::vector<std::string>& data_set_names();
+
+/// What the images of a data set look like, without reading any.
+struct image_kind {
+  comdml::image_shape shape;
+  std::size_t classes;
+};
+/// Requires a known name.
+[[nodiscard]] image_kind images_of(const std::string& name);
 
 /// Reads a data set, and keeps the first `train_limit` and `test_limit` images; 0 = all.
 /// \throws comdml::input_error that names file, offset and remedy

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 /// \file
-/// The command-line program: trains, evaluates and predicts. All policies are chosen at run time.
+/// The command-line program: trains, plans, measures, evaluates and predicts. All policies are chosen at run time.
 #include "commands.hpp"
 
 int main(int argc, char** argv) {
@@ -9,6 +9,8 @@ int main(int argc, char** argv) {
       argc, argv,
       {{"train", "Train a model with a fleet of agents, all in this process; by default the built-in digits.",
         add_train},
+       {"plan", "Say who would help whom in a fleet, and what that is worth, without training.", add_plan},
+       {"profile", "Measure what each cut of a model costs on this processor.", add_profile},
        {"evaluate", "Test a trained model on the test images of a data set.", add_evaluate},
        {"predict", "Say which class pictures belong to, and how likely.", add_predict}});
 }

@@ -12,6 +12,8 @@
 
 #include "data_sets.hpp"
 #include "models.hpp"
+#include "pairings.hpp"
+#include "profiles.hpp"
 #include "texts.hpp"
 
 namespace program {
@@ -27,7 +29,7 @@ struct train_options {
   std::string cuts = "every_block";
   std::string auxiliary_head = "pool_linear";
 
-  std::uint64_t agents = 10;
+  std::optional<std::uint64_t> agents{};
   std::uint64_t rounds = 20;
   std::uint64_t batch = 16;
   std::uint64_t local_epochs = 1;
@@ -36,6 +38,9 @@ struct train_options {
 
   std::string algorithm = "comdml";
   std::string pairing = "greedy";
+  std::string cost = "overlapped";
+  std::string wire = "fp32";
+  double time_limit = 10;
   std::string collective = "halving-doubling";
   std::string fleet = "paper";
   std::string profile = "analytic";
@@ -54,6 +59,9 @@ struct train_options {
   std::uint64_t threads = 0;
   std::optional<double> target_accuracy{};
 };
+
+/// In one process.
+inline constexpr std::uint64_t most_agents = 512;
 
 /// Where the results go; no part of what is computed, so config.toml leaves it out.
 struct output_options {
@@ -86,7 +94,7 @@ void visit_options(Options& o, Visitor&& v) {
       "shortcut", o.shortcut, "KIND", one_of(shortcut_names()),
       "residual shortcut where the shape changes [default: identity_padded for resnet*, projection for bottleneck*]");
   v.text("cuts", o.cuts, "SET", one_of({"every_block", "stages"}), "where a model may be split between two agents");
-  v.text("auxiliary-head", o.auxiliary_head, "KIND", one_of({"pool_linear", "convolution_pool_linear"}),
+  v.text("auxiliary-head", o.auxiliary_head, "KIND", one_of(auxiliary_head_names()),
          "small network that gives the slow side of a cut its own loss");
   v.text("init", o.init, "FILE", existing_file,
          "start from the weights of a .safetensors file [default: drawn from the seed]");
@@ -111,16 +119,24 @@ void visit_options(Options& o, Visitor&& v) {
           "rounds between two evaluations; the last round is always evaluated, 0 = only that");
 
   v.group("Agents");
-  v.count("agents", o.agents, {1, 512}, "number of agents");
+  v.count("agents", o.agents, {1, most_agents},
+          "number of agents [default: as many as a fleet file lists, otherwise 10]");
   v.text("algorithm", o.algorithm, "NAME", one_of({"comdml", "allreduce"}),
          "comdml: slow agents hand work to fast ones; allreduce: everyone trains alone");
-  v.text("pairing", o.pairing, "POLICY", one_of({"greedy", "none"}), "who helps whom");
+  v.text("pairing", o.pairing, "POLICY", pairing_check, "who helps whom: " + pairing_values());
+  v.text("cost", o.cost, "MODEL", one_of(cost_names()),
+         "how pairs are rated; overlapped: computing and sending go on at once; serial: the helper waits for all "
+         "activations; handover: overlapped, and the fast side's weights travel there and back");
+  v.text("wire", o.wire, "CODEC", one_of(wire_names()),
+         "how activations travel: fp32, fp16 or int8, in 4, 2 or 1 bytes a value");
+  v.number("time-limit", o.time_limit, {0, 1e6, true}, "seconds that milp may take for a plan");
   v.text("collective", o.collective, "NAME", one_of({"halving-doubling", "ring"}), "how models are averaged");
-  v.text("fleet", o.fleet, "KIND", fleet_check,
+  v.text("fleet", o.fleet, "KIND|FILE", fleet_check,
          "paper[:RATE]: speeds 4, 2, 1, .5, .2 batches/s, times RATE, and links of 0 to 100 Mbps drawn from the seed; "
-         "uniform: 1 batch/s and 100 Mbps everywhere");
-  v.text("profile", o.profile, "analytic|FILE", profile_check,
-         "what a cut costs: counted, or from a split profile's file");
+         "uniform: 1 batch/s and 100 Mbps everywhere; or a TOML file, see comdml plan --help (its batches do not "
+         "matter: agents train on their images)");
+  v.text("profile", o.profile, "analytic|measured|FILE", profile_check,
+         "what a cut costs: counted, measured on this processor before training, or from a file of comdml profile");
   v.text(
       "clock", o.clock, "KIND", one_of({"virtual", "wall"}),
       "virtual: time is simulated from the fleet's speeds and links; wall: real time, agents as fast as this machine");

@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <span>
+#include <string>
 #include <variant>
 #include <vector>
 
@@ -18,14 +19,17 @@
 #include "comdml/nn/adam.hpp"
 #include "comdml/nn/schedule.hpp"
 #include "comdml/nn/sgd.hpp"
-#include "comdml/pairing/greedy.hpp"
-#include "comdml/pairing/none.hpp"
 #include "models.hpp"
+#include "pairings.hpp"
 
 namespace program {
 
 struct any_head {
-  any_network (*build)(image_shape, std::size_t) = make_pool_linear;
+  any_network (*build)(image_shape, std::size_t);
+
+  /// Requires one of --auxiliary-head's values.
+  explicit any_head(const std::string& name = "pool_linear")
+      : build{name == "pool_linear" ? make_pool_linear : make_convolution_pool_linear} {}
 
   template <std::same_as<float> T>
   [[nodiscard]] any_network make(image_shape shape, std::size_t classes) const {
@@ -69,14 +73,6 @@ struct any_augmentation {
   }
 };
 
-struct any_pairing {
-  std::variant<comdml::pairing::greedy<>, comdml::pairing::none<>> choice;
-
-  [[nodiscard]] comdml::pairing::plan plan(const comdml::fleet::instance& fleet) const {
-    return std::visit([&](const auto& policy) { return policy.plan(fleet); }, choice);
-  }
-};
-
 struct any_collective {
   std::variant<comdml::comm::halving_doubling, comdml::comm::ring> choice;
 
@@ -103,6 +99,7 @@ struct job : comdml::learn::default_policies {
   using optimizer = any_optimizer;
   using schedule = any_schedule;
   using augmentation = any_augmentation;
+  using cost = any_cost;
   using pairing = any_pairing;
   using collective = any_collective;
   using algorithm = any_algorithm;

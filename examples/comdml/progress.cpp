@@ -4,10 +4,11 @@
 #include "progress.hpp"
 
 #include <cmath>
-#include <iomanip>
 #include <optional>
 #include <ostream>
 #include <sstream>
+
+#include "texts.hpp"
 
 namespace program {
 
@@ -15,12 +16,6 @@ using comdml::learn::round_report;
 using comdml::report::time_kind;
 
 namespace {
-
-std::string fixed(double value, int digits) {
-  std::ostringstream out;
-  out << std::fixed << std::setprecision(digits) << value;
-  return std::move(out).str();
-}
 
 std::string percent(double share) { return fixed(100 * share, 1) + " %"; }
 

@@ -8,6 +8,7 @@
 
 #include "comdml/core/atomic_file.hpp"
 #include "comdml/core/errors.hpp"
+#include "comdml/fleet/profile_file.hpp"
 
 namespace program {
 
@@ -22,10 +23,17 @@ results::results(fs::path directory) : directory_{std::move(directory)} {
   const fs::path trial = directory_ / ".comdml-trial";
   comdml::replace_file(trial, "");
   fs::remove(trial, failure);
-  for (const char* const name : {"config.toml", "metrics.jsonl", "model.safetensors", "model.safetensors.previous"})
+  for (const char* const name :
+       {"config.toml", "metrics.jsonl", "model.safetensors", "model.safetensors.previous", "profile.json"})
     if (const fs::path file = directory_ / name; fs::exists(file, failure) && !fs::is_regular_file(file, failure))
       throw comdml::input_error{file.string(), "is there, but is not a regular file",
                                 "move it away, or give another --out"};
+}
+
+fs::path results::save_profile(const comdml::fleet::split_profile& profile) const {
+  fs::path file = fs::absolute(directory_) / "profile.json";
+  comdml::fleet::write_profile(file, profile);
+  return file;
 }
 
 void results::begin(const std::string& config, comdml::report::time_kind time) {

@@ -7,18 +7,23 @@
 #include <optional>
 #include <string>
 
+#include "comdml/fleet/profile.hpp"
 #include "comdml/learn/round_report.hpp"
 #include "comdml/report/metrics.hpp"
 #include "model_file.hpp"
 
 namespace program {
 
-/// config.toml and metrics.jsonl are there from the start of a run, model.safetensors when it ends.
+/// config.toml and metrics.jsonl are there from the start of a run, a measured profile.json too; model.safetensors when
+/// it ends.
 class results {
  public:
   /// Makes the directory and makes sure that files can be written there; touches no file of an earlier run.
   /// \throws comdml::input_error
   explicit results(std::filesystem::path directory);
+
+  /// Writes profile.json. Returns its name.
+  std::filesystem::path save_profile(const comdml::fleet::split_profile& profile) const;
 
   /// Replaces the files of an earlier run; its model is kept under another name.
   void begin(const std::string& config, comdml::report::time_kind time);

@@ -44,8 +44,7 @@ comdml::learn::settings<J> settings_of(const train_task& task) {
   how.optimizer_state =
       o.optimizer_state == "averaged" ? learn::optimizer_carry::averaged : learn::optimizer_carry::reset_each_round;
   how.cuts = any_cuts{o.cuts};
-  how.auxiliary_head = choose<any_head>(o.auxiliary_head, pair{"pool_linear", &make_pool_linear},
-                                        pair{"convolution_pool_linear", &make_convolution_pool_linear});
+  how.auxiliary_head = any_head{o.auxiliary_head};
   how.optimizer = choose<any_optimizer>(
       o.optimizer,
       pair{"sgd",
@@ -57,7 +56,8 @@ comdml::learn::settings<J> settings_of(const train_task& task) {
   how.augmentation =
       choose<any_augmentation>(o.augment, pair{"none", data::none{}}, pair{"crop-flip", data::crop_flip{}},
                                pair{"crop-flip-cutout", data::crop_flip_cutout{}});
-  how.pairing = choose<any_pairing>(o.pairing, pair{"greedy", pairing::greedy<>{}}, pair{"none", pairing::none<>{}});
+  how.cost = make_cost(o.cost);
+  how.pairing = make_pairing({.policy = o.pairing, .cost = o.cost, .time_limit = o.time_limit, .seed = o.seed});
   how.collective = choose<any_collective>(o.collective, pair{"halving-doubling", comm::halving_doubling{}},
                                           pair{"ring", comm::ring{}});
   how.algorithm =

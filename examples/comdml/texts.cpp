@@ -7,6 +7,8 @@
 #include <charconv>
 #include <cmath>
 #include <filesystem>
+#include <iomanip>
+#include <sstream>
 #include <system_error>
 
 #include "comdml/core/errors.hpp"
@@ -44,6 +46,12 @@ std::string to_text(double value) {
   char digits[32];
   const auto written = std::to_chars(std::begin(digits), std::end(digits), value);
   return {digits, written.ptr};
+}
+
+std::string fixed(double value, int digits) {
+  std::ostringstream out;
+  out << std::fixed << std::setprecision(digits) << value;
+  return std::move(out).str();
 }
 
 std::optional<any_partition> to_partition(const std::string& written) {
@@ -85,13 +93,20 @@ std::string partition_check(const std::string& written) {
 }
 
 std::string fleet_check(const std::string& written) {
-  if (to_fleet(written)) return {};
+  if (to_fleet(written) || existing_file(written).empty()) return {};
   return text('"', written,
-              "\" is not known\n  remedy: give paper, paper:RATE (0.0001 to 1000000, say paper:2) or uniform");
+              "\" is not known\n  remedy: give paper, paper:RATE (0.0001 to 1000000, say paper:2), uniform, or a "
+              "fleet file that there is");
 }
 
 std::string profile_check(const std::string& written) {
-  return written == "analytic" ? std::string{} : existing_file(written);
+  return written == "analytic" || written == "measured" ? std::string{} : existing_file(written);
+}
+
+bool is_path(const std::string& type, const std::string& value) {
+  if (type == "KIND|FILE") return !to_fleet(value);
+  if (type == "analytic|measured|FILE") return value != "analytic" && value != "measured";
+  return type == "DIR" || type == "FILE";
 }
 
 std::string existing_file(const std::string& written) {

@@ -22,6 +22,8 @@ namespace program {
 [[nodiscard]] std::optional<double> to_number(std::string_view digits);
 /// The shortest text that to_number reads back as the same value.
 [[nodiscard]] std::string to_text(double value);
+/// With so many digits behind the point.
+[[nodiscard]] std::string fixed(double value, int digits);
 
 using any_partition = std::variant<comdml::data::iid, comdml::data::dirichlet, comdml::data::label_shards>;
 /// iid, dirichlet:ALPHA or shards:N.
@@ -43,6 +45,8 @@ using text_check = std::function<std::string(const std::string&)>;
 [[nodiscard]] std::string partition_check(const std::string& text);
 [[nodiscard]] std::string fleet_check(const std::string& text);
 [[nodiscard]] std::string profile_check(const std::string& text);
+/// Whether a value of an option of this type ("FILE", "KIND|FILE", say) is the name of a file or a directory.
+[[nodiscard]] bool is_path(const std::string& type, const std::string& value);
 [[nodiscard]] std::string existing_file(const std::string& text);
 [[nodiscard]] std::string existing_directory(const std::string& text);
 

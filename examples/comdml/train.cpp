@@ -50,12 +50,14 @@ nlohmann::ordered_json result_of(const history& past, const trained_model& model
 }
 
 int train(const train_options& wanted, const output_options& output) {
-  const train_task task = prepare(wanted);
+  train_task task = prepare(wanted);
   const time_kind time = task.options.clock == "wall" ? time_kind::real : time_kind::simulated;
   std::optional<results> files;
   if (!output.out.empty()) files.emplace(output.out);
 
   // From here on the input is good.
+  if (files && task.options.profile == "measured")  // measured again it would be another
+    task.options.profile = files->save_profile(task.profile).string();
   if (files) files->begin(write_config(task.options), time);
   progress lines{std::cerr, time, isatty(STDERR_FILENO) == 1};
   const any_observer observer{[&](const round_report& report) {

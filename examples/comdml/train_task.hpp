@@ -25,7 +25,7 @@ struct train_task {
   comdml::data::split images;
   comdml::data::image_lists shards;
   comdml::fleet::description fleet;
-  std::optional<comdml::fleet::split_profile> profile;
+  comdml::fleet::split_profile profile;
   std::optional<comdml::nn::model_state<float>> initial;
 
   [[nodiscard]] any_network network() const {

@@ -51,6 +51,8 @@
 #include "comdml/split/analytic_profile.hpp"
 #include "comdml/split/auxiliary_head.hpp"
 #include "comdml/split/cuts.hpp"
+#include "comdml/split/profile.hpp"
+#include "comdml/split/recode.hpp"
 #include "comdml/split/sides.hpp"
 #include "comdml/split/smashed_data.hpp"
 
@@ -70,6 +72,7 @@
 #include "comdml/comm/compute_slots.hpp"
 #include "comdml/comm/in_process.hpp"
 #include "comdml/comm/in_process_session.hpp"
+#include "comdml/comm/link_measurement.hpp"
 #include "comdml/comm/message.hpp"
 #include "comdml/comm/routes.hpp"
 #include "comdml/comm/schedule.hpp"

@@ -273,14 +273,16 @@ concept Collective = std::copy_constructible<C> &&
   { collective.plan(members, count) } -> std::same_as<comm::schedule>;
 };
 
-/// How activations look on the wire. `decode(encode(x))` has the size of x.
+/// How activations look on the wire. `values` are whole pixels, NHWC: `channels` divides their number, and the channel
+/// is the fastest index. `decode(encode(x))` has the size of x. The size depends on the counts only. What comes in is
+/// hostile: any bytes of the right size decode to something.
 template <class W>
-concept WireCodec = requires(std::size_t count, std::span<const float> values, std::span<std::byte> out,
-                             std::span<const std::byte> in, std::span<float> decoded) {
-  { W::name } -> std::convertible_to<const char*>;
-  { W::encoded_size(count) } -> std::convertible_to<std::size_t>;
-  W::encode(values, out);
-  W::decode(in, decoded);
+concept WireCodec = requires(const W codec, std::size_t count, std::size_t channels, std::span<const float> values,
+                             std::span<std::byte> out, std::span<const std::byte> in, std::span<float> decoded) {
+  { codec.name } -> std::convertible_to<const char*>;
+  { codec.encoded_size(count, channels) } -> std::convertible_to<std::size_t>;
+  codec.encode(values, channels, out);
+  codec.decode(in, channels, decoded);
 };
 
 // ------------------------------------------------------------------------------------------- CostModel, PairingPolicy

@@ -32,11 +32,11 @@ set(only_zmq.h "")
 set(only_zmq.hpp "")
 set(only_doctest "")
 set(only_CLI "")
-set(only_toml++ "")
+set(only_toml++ fleet)
 set(libraries xtensor boost zlib.h nlohmann omp.h cblas.h glpk.h mpi.h zmq.h zmq.hpp doctest CLI toml++)
 
 # Public headers that comdml/comdml.hpp leaves out: included by those who want them.
-set(opt_in "^comdml/(comdml|data/digits|pairing/milp|testing/[a-z_]+)\\.hpp$")
+set(opt_in "^comdml/(comdml|data/digits|fleet/fleet_file|pairing/milp|testing/[a-z_]+)\\.hpp$")
 
 set(faults "")
 function(fault header text)

@@ -16,7 +16,7 @@ namespace comdml::fleet {
 
 /// One way to hand work over: a cut, and how its activations travel.
 struct split_cost {
-  split_point point;           ///< units that the slow side keeps
+  split_point point;           ///< units that the slow side keeps; in a profile made elsewhere, its name for the cut
   double slow_share = 1;       ///< T_s: time of the slow side, auxiliary head included / time of the whole model
   double fast_share = 0;       ///< T_f: time of the fast side / time of the whole model
   bytes_per_batch wire;        ///< nu: activations and labels as they are sent
@@ -32,14 +32,13 @@ struct split_profile {
   std::string model;
   std::size_t batch = 0;           ///< images per mini-batch
   batches_per_second speed;        ///< whole model on one thread where this was measured; 0 when counted
-  std::vector<split_cost> splits;  ///< most units kept first: a tie in a pairing goes to the earlier entry
+  std::vector<split_cost> splits;  ///< in any order: a tie in a pairing goes to the earlier entry
 
   friend bool operator==(const split_profile&, const split_profile&) = default;
 };
 
 /// Throws input_error, naming `where` (a file, say) and the entry, unless the batch is positive, all numbers are finite
-/// and not negative, and entries keep at least one unit, come from the most kept to the least, and differ in cut or
-/// codec.
+/// and not negative, and entries keep at least one unit and differ in cut or codec.
 inline void validate(const split_profile& profile, const std::string& where = "split profile") {
   const auto check = [&](bool good, const std::string& what) {
     if (!good) throw input_error{where, what, "measure the profile again, or use the analytic one"};
@@ -55,10 +54,9 @@ inline void validate(const split_profile& profile, const std::string& where = "s
     check(amount(split.fast_share), entry + text("fast share is ", split.fast_share));
     check(amount(split.wire.value()), entry + text("wire is ", split.wire.value(), " bytes per batch"));
     check(amount(split.fast_side.value()), entry + text("fast side is ", split.fast_side.value(), " bytes"));
-    check(i == 0 || profile.splits[i - 1].point >= split.point, entry + "comes after an entry that keeps fewer");
     bool twice = false;
-    for (std::size_t j = i; j-- > 0 && profile.splits[j].point == split.point;)
-      twice = twice || profile.splits[j].codec == split.codec;
+    for (std::size_t j = 0; j < i; ++j)
+      twice = twice || (profile.splits[j].point == split.point && profile.splits[j].codec == split.codec);
     check(!twice, entry + "appears twice");
   }
 }

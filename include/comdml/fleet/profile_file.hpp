@@ -6,7 +6,8 @@
 ///      "splits": [{"point": 10, "slow_share": 0.99, "fast_share": 0.01, "bytes_per_batch": 819604,
 ///                  "fast_side_bytes": 2600, "codec": "fp32"}]}
 ///
-/// `splits` go from the most units kept to the least. `codec` may be left out: fp32.
+/// Of `splits` that make a pair equally fast, the first is taken; the library writes the most units kept first. `codec`
+/// may be left out: fp32.
 #pragma once
 
 #include <algorithm>
@@ -79,13 +80,16 @@ class profile_object {
 }  // namespace detail
 
 /// Reads a profile from JSON. `where` names the source in errors.
-/// \throws input_error that names the byte (of a syntax error) or the entry, for anything but a usable profile
+/// \throws input_error that names the line (of a syntax error) or the entry, for anything but a usable profile
 [[nodiscard]] inline split_profile parse_profile(std::string_view json, const std::string& where) {
   nlohmann::json root;
   try {
     root = nlohmann::json::parse(json);
   } catch (const nlohmann::json::parse_error& error) {
-    throw input_error{text(where, ", byte ", error.byte), "not valid JSON", detail::profile_remedy};
+    const std::string_view before = json.substr(0, error.byte > 0 ? error.byte - 1 : 0);
+    const std::size_t line = 1 + static_cast<std::size_t>(std::ranges::count(before, '\n'));
+    const std::size_t column = before.size() - (before.rfind('\n') + 1) + 1;  // npos + 1 is 0
+    throw input_error{text(where, ", line ", line, ", column ", column), "not valid JSON", detail::profile_remedy};
   } catch (const nlohmann::json::exception& error) {
     throw input_error{where, error.what(), detail::profile_remedy};
   }

@@ -6,9 +6,11 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <string_view>
 #include <utility>
 #include <vector>
 
+#include "comdml/comm/codec.hpp"
 #include "comdml/concepts.hpp"
 #include "comdml/core/errors.hpp"
 #include "comdml/core/random.hpp"
@@ -34,6 +36,8 @@ struct blueprint {
   typename types<J>::model net;
   std::vector<split_point> cuts;
   std::vector<typename types<J>::head> heads;  ///< one per cut
+  /// What a plan's codec may be called: the job's own, and the library's.
+  std::vector<comm::wire_codec> codecs{comm::wire_codec{typename J::wire{}}};
   fleet::split_profile profile;
 
   blueprint(const settings<J>& how, image_shape input, std::size_t classes)
@@ -43,10 +47,17 @@ struct blueprint {
                             : split::analytic_profile<typename J::wire>(net, how.auxiliary_head, how.cuts, how.batch)} {
     COMDML_REQUIRE(net.input() == input && net.classes() == classes, "images of ", input, ", ", classes,
                    " classes; model of ", net.input(), ", ", net.classes());
-    for (const fleet::split_cost& entry : profile.splits)
+    for (const comm::wire_codec& one : comm::standard_codecs)
+      if (one.name != std::string_view{codecs.front().name}) codecs.push_back(one);
+    for (const fleet::split_cost& entry : profile.splits) {
       if (std::ranges::find(cuts, entry.point) == cuts.end())
         throw input_error{"split profile", text("split point ", entry.point, " is not one of the job's cuts"),
                           "use a profile that was made for this model and cut set"};
+      if (comm::find_codec(codecs, entry.codec) == nullptr)
+        throw input_error{"split profile",
+                          text("activations travel as ", entry.codec, " from split point ", entry.point),
+                          "use a codec of the library (fp32, fp16, int8), or name your own as the job's `wire`"};
+    }
     for (const split_point cut : cuts)
       heads.push_back(how.auxiliary_head.template make<float>(net.output_shape(cut.value - 1), classes));
   }
@@ -54,8 +65,18 @@ struct blueprint {
   [[nodiscard]] std::size_t head_of(split_point cut) const {
     return static_cast<std::size_t>(std::ranges::find(cuts, cut) - cuts.begin());
   }
-  [[nodiscard]] const fleet::split_cost& entry_of(split_point cut) const {
-    return *std::ranges::find(profile.splits, cut, &fleet::split_cost::point);
+  /// What a pair's cut costs. Requires a pair of a plan for this profile.
+  [[nodiscard]] const fleet::split_cost& entry_of(split_point cut, std::string_view codec) const {
+    const auto found = std::ranges::find_if(
+        profile.splits, [&](const fleet::split_cost& entry) { return entry.point == cut && entry.codec == codec; });
+    COMDML_REQUIRE(found != profile.splits.end(), "no cut ", cut, " by ", codec, " in the split profile");
+    return *found;
+  }
+  /// The codec that a plan names.
+  [[nodiscard]] const comm::wire_codec& codec_of(std::string_view name) const {
+    const comm::wire_codec* const found = comm::find_codec(codecs, name);
+    COMDML_REQUIRE(found != nullptr, "no codec is called ", name);
+    return *found;
   }
   [[nodiscard]] index_range all_units() const { return {0, net.units()}; }
 

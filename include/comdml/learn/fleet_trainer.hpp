@@ -54,7 +54,7 @@ class fleet_trainer {
       const std::size_t i = endpoint.self().value;
       const data::shard<Set> own{train, shards[i]};
       const data::shard<Set> own_test{test, every(agents, i, test.size())};
-      agent<J> self{endpoint, {routes, fleet_.agents[i].speed}, settings_, exec, memory};
+      agent<J> self{endpoint, {routes, fleet_.agents[i].speed, fleet_.agents[i].memory}, settings_, exec, memory};
       if (i == 0)
         past = self.run(own, &own_test, observer, hold);
       else

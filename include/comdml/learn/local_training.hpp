@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "comdml/comm/codec.hpp"
 #include "comdml/comm/transport.hpp"
 #include "comdml/concepts.hpp"
 #include "comdml/core/errors.hpp"
@@ -36,6 +37,8 @@ namespace comdml::learn {
 struct guest {
   agent_id id;
   split_point cut;
+  const comm::wire_codec* codec;
+  double fast_share;  ///< of this cut
   split::training_state<float> state;
   std::size_t batches_left;
   evaluation loss{};
@@ -89,7 +92,12 @@ class local_training {
     learning_rate_ = learning_rate;
     for (const pairing::assignment& pair : plan.pairs)
       if (pair.fast == fleet_.self())
-        guests.push_back({pair.slow, pair.split, common.body, guest_batches(work_of(pair.slow))});
+        guests.push_back({.id = pair.slow,
+                          .cut = pair.split,
+                          .codec = &model_.codec_of(pair.codec),
+                          .fast_share = model_.entry_of(pair.split, pair.codec).fast_share,
+                          .state = common.body,
+                          .batches_left = guest_batches(work_of(pair.slow))});
     std::ranges::sort(guests, {}, &guest::id);
 
     begin = fleet_.transport().clock().now();
@@ -135,14 +143,16 @@ class local_training {
       return split::part_of(model_.net, trained.body, split::kept_units(model_.net, pair.split));
     };
     const auto auxiliary = [&] { return split::part_of(head, trained.heads[h], {0, head.units()}); };
-    const double share = model_.entry_of(pair.split).slow_share;
+    const double share = model_.entry_of(pair.split, pair.codec).slow_share;
+    const comm::wire_codec& codec = model_.codec_of(pair.codec);
+    const image_shape shape = model_.net.output_shape(pair.split.value - 1);
     std::vector<std::byte> message;
     for_each_own_batch([&](std::size_t images) {
       compute(cost(share, images), [&](workspace& memory) {
         loader_.next(batch_);
         const nn::loss_result result = side.step(
             kept(), auxiliary(), batch_.inputs, batch_.labels, learning_rate_, memory, exec_,
-            [&](std::span<const float> z) { split::encode_smashed<typename J::wire>(z, batch_.labels, message); });
+            [&](std::span<const float> z) { split::encode_smashed(codec, shape, z, batch_.labels, message); });
         finite = finite && std::isfinite(result.sum);
         ++trained.body.optimizer.updates;
         ++trained.heads[h].optimizer.updates;
@@ -194,9 +204,9 @@ class local_training {
     if (message.result == comm::result::timed_out) return false;
     fleet_.require_ok("receiving activations", message.from, message.result);
     guest& g = *std::ranges::find(guests, message.from, &guest::id);
-    split::decode_smashed<typename J::wire>(message.data, model_.net.output_shape(g.cut.value - 1),
-                                            model_.net.classes(), settings_.batch + 1, activations_, labels_);
-    compute(cost(model_.entry_of(g.cut).fast_share, labels_.size()), [&](workspace& memory) {
+    split::decode_smashed(*g.codec, message.data, model_.net.output_shape(g.cut.value - 1), model_.net.classes(),
+                          settings_.batch + 1, activations_, labels_);
+    compute(cost(g.fast_share, labels_.size()), [&](workspace& memory) {
       const split::fast_side side{model_.net, g.cut, settings_.loss, settings_.optimizer};
       const auto tail = split::part_of(model_.net, g.state, split::handed_over_units(model_.net, g.cut));
       count(g.loss, side.step(tail, activations_, labels_, learning_rate_, memory, exec_), labels_.size(), g.finite);

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <utility>
 #include <vector>
@@ -36,6 +37,8 @@ struct membership {
   comm::routes routes;
   /// Own speed, in mini-batches of full-model training per second.
   batches_per_second speed;
+  /// What it can spare for guests, beside its own training; see fleet::guest_memory.
+  bytes memory = bytes::infinity();
 };
 
 /// State of one agent during a run. `Images` is the shard it owns.
@@ -47,6 +50,7 @@ class session {
       : settings_{how},
         images_{images},
         speed_{fleet.speed},
+        spare_memory_{fleet.memory},
         exec_{exec},
         model_{how, images.shape(), images.classes()},
         fleet_{line, fleet.routes, hold},
@@ -64,17 +68,25 @@ class session {
 
   // ------------------------------------------------------------------------------------- steps, for the algorithms
 
-  /// Every agent tells its speed and amount of work, as integers; every agent solves the same instance.
+  /// Every agent tells its speed, amount of work and memory to spare, as integers; every agent solves the same
+  /// instance. A policy that can replan (pairing::steady) is given the plan of the round before.
   [[nodiscard]] pairing::plan agree_on_plan() {
-    const fleet::status own = fleet::make_status(speed_, training_.work());
+    const fleet::status own = fleet::make_status(speed_, training_.work(), spare_memory_);
     comm::message_writer message;
-    message.write(own.micro_batches_per_second).write(own.images);
+    message.write(own.micro_batches_per_second).write(own.images).write(own.memory);
     statuses_.clear();
     fleet_.exchange(message_kind::status, std::move(message), [&](comm::message_reader& from, agent_id) {
-      const auto speed = from.read<std::int64_t>();
-      statuses_.push_back({.micro_batches_per_second = speed, .images = from.read<std::int64_t>()});
+      fleet::status& status = statuses_.emplace_back();
+      status.micro_batches_per_second = from.read<std::int64_t>();
+      status.images = from.read<std::int64_t>();
+      status.memory = from.read<std::int64_t>();
     });
-    return settings_.pairing.plan(fleet::make_instance(statuses_, settings_.batch, fleet_.links(), model_.profile));
+    const fleet::instance now = fleet::make_instance(statuses_, settings_.batch, fleet_.links(), model_.profile);
+    if constexpr (requires { settings_.pairing.replan(now, *last_plan_); })
+      last_plan_ = last_plan_ ? settings_.pairing.replan(now, *last_plan_) : settings_.pairing.plan(now);
+    else
+      last_plan_ = settings_.pairing.plan(now);
+    return *last_plan_;
   }
 
   /// The plan of algorithms that know no offloading.
@@ -255,6 +267,7 @@ class session {
   const settings<J>& settings_;
   const Images& images_;
   batches_per_second speed_;
+  bytes spare_memory_;
   execution exec_;
   blueprint<J> model_;
   peers<typename J::transport> fleet_;
@@ -264,6 +277,7 @@ class session {
   // of the current round
   double learning_rate_ = 0;
   std::vector<fleet::status> statuses_;
+  std::optional<pairing::plan> last_plan_;
   double train_loss_ = 0;
   bytes weight_bytes_{};
   std::vector<agent_id> sat_out_;

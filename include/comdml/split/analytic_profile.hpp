@@ -23,12 +23,12 @@ template <Network N>
 }
 
 /// Shares of time and bytes of every cut of the cut set, for mini-batches of `batch` images whose activations travel by
-/// codec W. The slow share includes the auxiliary head; shares are relative to the full model's multiply-adds.
+/// `codec`. The slow share includes the auxiliary head; shares are relative to the full model's multiply-adds.
 /// Backward and update cost about the same multiple of forward everywhere, so they cancel out.
 template <WireCodec W, Network N, class Head, class Cuts>
   requires AuxiliaryHead<Head, typename N::scalar> && CutSet<Cuts, N>
 [[nodiscard]] fleet::split_profile analytic_profile(const N& net, const Head& head, const Cuts& cuts, std::size_t batch,
-                                                    std::string model = "") {
+                                                    std::string model = "", const W& codec = {}) {
   const double whole = multiply_adds(net, {0, net.units()});
   fleet::split_profile profile{.model = std::move(model), .batch = batch, .speed = {}, .splits = {}};
   for (const split_point cut : cuts.points(net)) {
@@ -40,9 +40,9 @@ template <WireCodec W, Network N, class Head, class Cuts>
         {.point = cut,
          .slow_share = (multiply_adds(net, kept) + multiply_adds(auxiliary, {0, auxiliary.units()})) / whole,
          .fast_share = multiply_adds(net, handed) / whole,
-         .wire = bytes_per_batch{static_cast<double>(smashed_size<W>(shape, batch))},
+         .wire = bytes_per_batch{static_cast<double>(smashed_size(shape, batch, codec))},
          .fast_side = bytes{static_cast<double>(sizeof(typename N::scalar) * net.parameters(handed).size())},
-         .codec = W::name});
+         .codec = codec.name});
   }
   return profile;
 }

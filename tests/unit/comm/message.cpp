@@ -8,7 +8,6 @@
 #include <string>
 #include <vector>
 
-#include "comdml/comm/codec.hpp"
 #include "support.hpp"
 
 using namespace comm_test;
@@ -52,17 +51,4 @@ TEST_CASE("a malformed message is a run_error that names the sender") {
       "malformed message of agent 3 at byte 8: a block of 18446744073709551615 bytes is announced, 1 are "
       "left",
       run_error);
-}
-
-TEST_CASE("fp32 is exact") {
-  const std::vector<float> values{0.0F, -0.0F, 1e-45F, 3.4e38F, -1.0F / 3};
-  std::vector<std::byte> wire(comm::fp32::encoded_size(values.size()));
-  CHECK(wire.size() == 20);
-  comm::fp32::encode(values, wire);
-  std::vector<float> back(values.size());
-  comm::fp32::decode(wire, back);
-  CHECK(std::equal(std::as_bytes(std::span{back}).begin(), std::as_bytes(std::span{back}).end(), wire.begin()));
-  CHECK(back == values);
-  CHECK_THROWS_AS(comm::fp32::decode(wire, std::span{back}.first(4)), contract_error);
-  CHECK_THROWS_AS(comm::fp32::encode(std::span{values}.first(4), wire), contract_error);
 }

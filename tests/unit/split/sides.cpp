@@ -217,6 +217,14 @@ TEST_CASE("the analytic profile shares out the multiply-adds and counts the mess
   // After the stem: 16 channels of 32 x 32, 4 bytes each, 100 images, their labels and the count.
   CHECK(profile.splits.back().wire.value() == 100 * 16 * 32 * 32 * 4 + 100 * 4 + 4);
   CHECK(profile.splits.front().fast_side.value() == 4 * (64 * 10 + 10));
+  const auto counted_by = [&](const comm::wire_codec& codec) {
+    const auto other = split::analytic_profile(net, split::pool_linear{}, split::every_block{}, 100, "resnet20", codec);
+    CHECK(other.splits.back().codec == codec.name);
+    CHECK(other.splits.back().slow_share == profile.splits.back().slow_share);
+    return other.splits.back().wire.value();
+  };
+  CHECK(counted_by(comm::wire_codec{comm::fp16{}}) == 100 * 16 * 32 * 32 * 2 + 100 * 4 + 4);
+  CHECK(counted_by(comm::wire_codec{comm::int8{}}) == 100 * 16 * 32 * 32 + 16 * 4 + 100 * 4 + 4);
 }
 
 TEST_CASE("smashed data comes back as it was sent, and nonsense is refused") {
@@ -225,16 +233,16 @@ TEST_CASE("smashed data comes back as it was sent, and nonsense is refused") {
   for (std::size_t i = 0; i < z.size(); ++i) z[i] = 0.5F * static_cast<float>(i) - 3;
   const std::vector<label> labels{4, 0};
   std::vector<std::byte> message;
-  split::encode_smashed<comm::fp32>(z, labels, message);
+  split::encode_smashed(comm::fp32{}, cut, z, labels, message);
   CHECK(message.size() == split::smashed_size<comm::fp32>(cut, 2));
   std::vector<float> back;
   std::vector<label> back_labels;
-  split::decode_smashed<comm::fp32>(message, cut, 5, 2, back, back_labels);
+  split::decode_smashed(comm::fp32{}, message, cut, 5, 2, back, back_labels);
   CHECK(back == z);
   CHECK(back_labels == labels);
 
   const auto refused = [&](std::vector<std::byte> bad, std::size_t class_count, std::size_t most) {
-    CHECK_THROWS_AS(split::decode_smashed<comm::fp32>(bad, cut, class_count, most, back, back_labels), run_error);
+    CHECK_THROWS_AS(split::decode_smashed(comm::fp32{}, bad, cut, class_count, most, back, back_labels), run_error);
   };
   refused(message, 4, 2);  // label 4 of 4 classes
   refused(message, 5, 1);  // more images than expected

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: BSL-1.0
+/// \file
+/// Pairing policies and cost models chosen at run time. A policy is one type-erased call, so that what uses one is
+/// compiled once, and the policies in one file of their own.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "comdml/concepts.hpp"
+#include "comdml/fleet/cost.hpp"
+#include "comdml/fleet/instance.hpp"
+#include "comdml/pairing/plan.hpp"
+
+namespace program {
+
+/// Models StarCostModel.
+struct any_cost {
+  std::variant<comdml::fleet::overlapped, comdml::fleet::serial, comdml::fleet::handover> choice;
+
+  [[nodiscard]] comdml::seconds solo(const comdml::fleet::instance& fleet, comdml::agent_id agent) const {
+    return std::visit([&](const auto& cost) { return cost.solo(fleet, agent); }, choice);
+  }
+  [[nodiscard]] comdml::seconds pair(const comdml::fleet::instance& fleet, comdml::agent_id agent,
+                                     comdml::agent_id helper, std::size_t entry) const {
+    return std::visit([&](const auto& cost) { return cost.pair(fleet, agent, helper, entry); }, choice);
+  }
+  [[nodiscard]] comdml::fleet::guest_terms guest(const comdml::fleet::instance& fleet, comdml::agent_id agent,
+                                                 const comdml::directed_link& to, const comdml::directed_link& back,
+                                                 std::size_t entry) const {
+    return std::visit([&](const auto& cost) { return cost.guest(fleet, agent, to, back, entry); }, choice);
+  }
+};
+static_assert(comdml::StarCostModel<any_cost>);
+
+/// A plan, and what no pairing can beat, where a policy knows that.
+struct bounded_plan {
+  comdml::pairing::plan plan;
+  std::optional<comdml::seconds> bound{};
+};
+
+/// Models PairingPolicy. By default nobody helps anybody.
+class any_pairing {
+ public:
+  any_pairing() = default;
+  template <class P>
+    requires(!std::same_as<P, any_pairing> && comdml::PairingPolicy<P>)
+  explicit any_pairing(P policy)
+      : solve_{[policy = std::move(policy)](const comdml::fleet::instance& fleet) -> bounded_plan {
+          if constexpr (requires { policy.solve(fleet).bound; }) {
+            auto result = policy.solve(fleet);
+            return {std::move(result.plan), result.bound};
+          } else {
+            return {policy.plan(fleet)};
+          }
+        }} {}
+
+  [[nodiscard]] bounded_plan solve(const comdml::fleet::instance& fleet) const {
+    return solve_ ? solve_(fleet) : bounded_plan{comdml::pairing::complete(fleet, {}, any_cost{})};
+  }
+  [[nodiscard]] comdml::pairing::plan plan(const comdml::fleet::instance& fleet) const { return solve(fleet).plan; }
+
+ private:
+  std::function<bounded_plan(const comdml::fleet::instance&)> solve_;
+};
+static_assert(comdml::PairingPolicy<any_pairing>);
+
+/// How the options name a policy.
+struct pairing_choice {
+  std::string policy = "greedy";  ///< a value of --pairing
+  std::string cost = "overlapped";
+  double time_limit = 10;  ///< in seconds, for milp
+  std::uint64_t seed = 1;  ///< for random
+};
+
+/// Values that --pairing knows, for people.
+[[nodiscard]] const std::string& pairing_values();
+/// What is wrong with a value of --pairing, with the remedy; that the program was built without GLPK, too.
+[[nodiscard]] std::string pairing_check(const std::string& written);
+
+[[nodiscard]] const std::vector<std::string>& cost_names();
+/// Requires one of cost_names().
+[[nodiscard]] any_cost make_cost(const std::string& name);
+
+/// Requires a choice whose values passed the checks.
+[[nodiscard]] any_pairing make_pairing(const pairing_choice& choice);
+
+/// The licence that this program is under as it was built, GLPK's included if it is in it.
+[[nodiscard]] std::string license();
+
+}  // namespace program
