@@ -26,7 +26,7 @@ namespace comdml::pairing {
 /// Settings of the auction; the same for all agents.
 struct auction_rules {
   double grid = .01;           ///< makespans tried differ by this share
-  std::int64_t label_cap = 8;  ///< how often a helper changes hands before bidders give it up
+  std::int64_t label_cap = 4;  ///< how often a helper changes hands before bidders give it up
 };
 
 namespace detail {

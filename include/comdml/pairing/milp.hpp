@@ -107,9 +107,9 @@ struct milp {
   /// A GLPK problem and what its columns mean. Column 1 is T.
   class problem {
    public:
-    problem(const fleet::instance& fleet, const Cost& cost, milp_form form, seconds known)
+    problem(const fleet::instance& fleet, const Cost& model, milp_form how, seconds known)
         : program_{glp_create_prob(), glp_delete_prob} {
-      detail::offers<Cost> prices{fleet, cost};
+      detail::offers<Cost> prices{fleet, model};
       const std::vector<seconds>& solo = prices.solo();
       const std::size_t agents = solo.size();
       std::vector<seconds> best = solo;  // of each agent, in any pair
@@ -122,16 +122,16 @@ struct milp {
       for (std::uint32_t i = 0; i < agents; ++i)
         fleet.links.for_each_link(agent_id{i}, [&](agent_id fast, link_matrix::kind_index to) {
           if (fast.value == i) return;
-          if (form == milp_form::reduced) {
+          if (how == milp_form::reduced) {
             const detail::offer offer = prices.best(agent_id{i}, fast, to);
             add(i, fast, offer.entry, offer.cost);
           } else {
             for (std::size_t entry = 0; entry < fleet.profile.splits.size(); ++entry)
-              add(i, fast, entry, cost.pair(fleet, agent_id{i}, fast, entry));
+              add(i, fast, entry, model.pair(fleet, agent_id{i}, fast, entry));
           }
         });
       for (std::size_t i = 0; i < agents; ++i) least_ = std::max(least_, best[i]);
-      write(solo, form, known);
+      write(solo, how, known);
     }
 
     [[nodiscard]] seconds least() const noexcept { return least_; }
@@ -179,11 +179,11 @@ struct milp {
     }
 
     /// Those of the solution that was found.
-    [[nodiscard]] std::vector<assignment> pairs(const fleet::instance& fleet, const Cost& cost) const {
+    [[nodiscard]] std::vector<assignment> pairs(const fleet::instance& fleet, const Cost& model) const {
       std::vector<assignment> chosen;
       for (std::size_t c = 0; c < columns_.size(); ++c)
         if (glp_mip_col_val(program_.get(), number(c)) > .5)
-          chosen.push_back(assign(fleet, columns_[c].slow, columns_[c].fast, columns_[c].entry, cost));
+          chosen.push_back(assign(fleet, columns_[c].slow, columns_[c].fast, columns_[c].entry, model));
       std::ranges::stable_sort(chosen, [](const assignment& a, const assignment& b) {
         return a.solo > b.solo || (a.solo == b.solo && a.slow < b.slow);
       });
@@ -207,7 +207,7 @@ struct milp {
 
     static int number(std::size_t column) { return static_cast<int>(column) + 2; }
 
-    void write(const std::vector<seconds>& solo, milp_form form, seconds known) {
+    void write(const std::vector<seconds>& solo, milp_form how, seconds known) {
       glp_prob* const p = program_.get();
       COMDML_REQUIRE(p != nullptr && columns_.size() < 100'000'000, columns_.size(), " columns");
       glp_set_obj_dir(p, GLP_MIN);
@@ -242,11 +242,11 @@ struct milp {
         term(1, 1);
         const double tau = solo[i].value();
         for (const std::size_t c : of[i])
-          term(number(c), form == milp_form::reduced ? tau - columns_[c].cost.value() : tau);
+          term(number(c), how == milp_form::reduced ? tau - columns_[c].cost.value() : tau);
         row(GLP_LO, tau, 0);
       }
       for (std::size_t c = 0; c < columns_.size(); ++c) {
-        const bool stated = form == milp_form::reduced &&
+        const bool stated = how == milp_form::reduced &&
                             (solo[columns_[c].slow.value] > least_ || solo[columns_[c].fast.value] > least_);
         if (stated || columns_[c].cost <= least_) continue;
         term(1, 1);

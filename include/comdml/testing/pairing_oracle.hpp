@@ -12,6 +12,7 @@
 #include "comdml/core/errors.hpp"
 #include "comdml/core/ids.hpp"
 #include "comdml/core/units.hpp"
+#include "comdml/fleet/cost.hpp"
 #include "comdml/fleet/instance.hpp"
 
 namespace comdml::testing {

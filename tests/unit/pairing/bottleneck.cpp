@@ -196,7 +196,7 @@ TEST_CASE("edges of the problem: one agent, nothing to do, no cut, no link") {
 }
 
 TEST_CASE("with speeds and links 25 % off the plan, bottleneck saves no less than greedy") {
-  for (const std::size_t agents : {10, 20, 50, 100}) {
+  for (const std::size_t agents : {10U, 20U, 50U, 100U}) {
     const int fleets = agents < 50 ? 200 : 60;
     double greedy = 0;
     double bottleneck = 0;

@@ -16,7 +16,7 @@ using namespace comdml;
 using pairing_test::published_fleet;
 
 TEST_CASE("stars keep the rules and come near the best of all stars") {
-  for (const std::size_t guests : {2, 3}) {
+  for (const std::size_t guests : {2U, 3U}) {
     const auto found =
         testing::check_pairing(pairing::star<>{.guests = guests}, {},
                                {.fleets = 300, .largest = 6, .brute_force = 6, .guests = guests, .seed = guests});
