@@ -102,7 +102,8 @@ struct uniform_options {
   COMDML_REQUIRE(options.agents > 0, "a fleet without agents");
   COMDML_REQUIRE(std::isfinite(options.speed.value()) && options.speed.value() > 0, "speed ", options.speed.value());
   COMDML_REQUIRE(options.bandwidth.value() > 0, "bandwidth ", options.bandwidth.value());
-  description fleet{std::vector<agent_profile>(options.agents, agent_profile{options.speed}), link_matrix{options.agents}};
+  description fleet{std::vector<agent_profile>(options.agents, agent_profile{options.speed}),
+                    link_matrix{options.agents}};
   for (std::uint32_t a = 0; a < options.agents; ++a)
     for (std::uint32_t b = a + 1; b < options.agents; ++b)
       fleet.links.set_both(agent_id{a}, agent_id{b}, {.rate = options.bandwidth, .latency = {}});
