@@ -108,7 +108,8 @@ template <class Cost>
   COMDML_REQUIRE(agent != helper, "agent ", agent, " cannot help itself");
   const directed_link& to = fleet.links(agent, helper);
   if (to.rate.value() == 0) return seconds::infinity();
-  const guest_terms guest = cost.guest(fleet, agent, to, fleet.links(helper, agent), entry);
+  const directed_link& back = reads_way_back<Cost> ? fleet.links(helper, agent) : to;  // looking links up takes time
+  const guest_terms guest = cost.guest(fleet, agent, to, back, entry);
   if (guest.memory > host.memory) return seconds::infinity();
   return finish(guest, cost.solo(fleet, helper) + (guest.wait + guest.work / host.speed));
 }

@@ -33,9 +33,10 @@ namespace comdml::pairing {
 ///
 /// Of the many pairings that reach the least makespan T*, it is the one that pairs critical agents only and has the
 /// least sum of what pairs exceed 0.8 T* by, then sends the fewest bytes: such slack is what survives speeds and links
-/// that turn out otherwise. (An assignment; beyond `choices` helpers per agent, the best of them; when its search has
-/// taken `effort` steps, from about a thousand agents on, what is left is not refined. Costs that break the condition
-/// above get any optimal pairing.) Pairs come slowest agent first.
+/// that turn out otherwise. An assignment; beyond `choices` helpers per agent it is made among the best of four times
+/// as many (and the refused one is the best of these), and when its search has taken `effort` steps, from about a
+/// thousand agents on, what is left is not refined. Costs that break the condition above get any optimal pairing. Pairs
+/// come slowest agent first.
 ///
 /// Only +, /, max and comparisons of doubles decide, in a written order, and ties go by id: the same plan from every
 /// compiler and on every agent.
@@ -46,7 +47,7 @@ template <CostModel Cost = fleet::overlapped>
 struct bottleneck {
   [[no_unique_address]] Cost cost{};
   std::size_t choices = 32;
-  std::size_t effort = std::size_t{1} << 17;
+  std::size_t effort = std::size_t{1} << 15;
   std::size_t stored_links = std::size_t{1} << 16;
 
   [[nodiscard]] pairing::plan plan(const fleet::instance& fleet) const {
@@ -254,7 +255,7 @@ struct bottleneck {
       options.push_back(*best);
       if (best->choice.weight <= detail::weight{0, fewest_bytes}) ++ideal;
       sure_seen = sure_seen || way.column == sure;
-      return !(ideal > choices && sure_seen);
+      return !(sure_seen && (ideal > choices || options.size() >= 4 * choices));
     });
     const auto better = [](const option& a, const option& b) {
       return a.choice.weight < b.choice.weight || (a.choice.weight == b.choice.weight && a.turn < b.turn);

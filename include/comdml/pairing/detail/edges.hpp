@@ -51,11 +51,12 @@ class stored_edges {
   void take(std::uint32_t) {}
   [[nodiscard]] std::size_t next_free(std::size_t place) const { return place; }
 
-  /// Calls f(edge) for the edges of a row until it says no.
+  /// Calls f(edge) for the edges of a row until it says no, from place `start` on and round about.
   template <class Function>
-  void for_each(std::size_t row, std::size_t /*start*/, Function&& f) const {
-    for (std::size_t place = 0; place < size(row); ++place)
-      if (!f(at(row, place))) return;
+  void for_each(std::size_t row, std::size_t start, Function&& f) const {
+    const std::size_t places = size(row);
+    for (std::size_t i = 0; i < places; ++i)
+      if (!f(at(row, (start + i) % places))) return;
   }
 
  private:
