@@ -182,6 +182,7 @@ struct bottleneck {
   pairing::plan plan_rows(detail::offers<Cost>& prices, std::vector<agent_id> rows, Edges& edges, seconds least) const {
     const std::vector<seconds>& solo = prices.solo();
     std::vector<seconds> row_solo;
+    row_solo.reserve(rows.size());
     for (const agent_id row : rows) row_solo.push_back(solo[row.value]);
     detail::bipartite_cover<Edges> cover{edges, row_solo, solo};
     const seconds makespan = detail::least_makespan(cover, least);

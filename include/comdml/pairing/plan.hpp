@@ -102,6 +102,7 @@ template <CostModel Cost>
                      " guests, and this cost model knows pairs only (concept StarCostModel)");
       if constexpr (StarCostModel<Cost>) {
         std::vector<fleet::guest_of> served;
+        served.reserve(star.size());
         for (const std::size_t p : star) served.push_back({pairs[p].slow, entries[p]});
         const std::vector<seconds> theirs = fleet::star_costs(fleet, pairs[star.front()].fast, served, cost);
         for (std::size_t g = 0; g < star.size(); ++g) costs[star[g]] = theirs[g];
