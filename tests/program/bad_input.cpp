@@ -128,7 +128,7 @@ TEST_CASE("usage") {
            fault{{"train", "extra"}, "extra"},
            fault{{"evaluate"}, "--weights"},
            fault{{"evaluate", "--weights", "."}, "not a regular file"},
-           fault{{"predict", "--weights", COMDML_PROGRAM}, "IMAGE"},
+           fault{{"predict", "--weights", COMDML_PROGRAM}, "images"},
        }) {
     const ending end = run(one.line);
     CAPTURE(end.error);
