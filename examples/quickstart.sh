@@ -14,7 +14,7 @@ cmake --build "$build" --target comdml_program
 "$build/examples/comdml" train --dataset digits --agents 10 --fleet paper --algorithm comdml --pairing greedy \
   --out "$results" "$@"
 echo
-echo "The results lie in $results:"
+echo "The results:"
 echo "  metrics.jsonl      one line per round: accuracy, pairs, simulated time with and without offloading"
 echo "  model.safetensors  the trained weights, with PyTorch's names"
 echo "  config.toml        every option of this run; comdml train --config takes it"

@@ -3,6 +3,7 @@
 /// The command line, by CLI11.
 #include "command_line.hpp"
 
+#include <algorithm>
 #include <exception>
 #include <iostream>
 #include <utility>
@@ -15,10 +16,31 @@
 
 namespace program {
 
+using comdml::text;
+
 namespace {
 
 constexpr const char* exit_codes =
     "Exit codes: 0 done, 2 bad input or usage, 3 the run failed, 130 interrupted (Ctrl-C; what was reached is kept).";
+
+/// For --help: the values that an option takes, unless the help names them all.
+std::string values_beside(const std::string& help, const text_check& check) {
+  const auto* const known = check.target<one_of>();
+  const auto named = [&](const std::string& value) { return help.find(value) != std::string::npos; };
+  if (known == nullptr || std::ranges::all_of(known->values, named)) return {};
+  return " [one of: " + known->list() + "]";
+}
+
+/// \throws comdml::input_error if the first word is neither a command nor an option that does without one
+void require_command(int argc, char** argv, const std::vector<command_entry>& entries) {
+  const std::string first = argc > 1 ? argv[1] : "";
+  if (first == "-h" || first == "--help" || first == "--version") return;
+  std::vector<std::string> names;
+  for (const command_entry& entry : entries) names.emplace_back(entry.name);
+  if (std::ranges::find(names, first) != names.end()) return;
+  throw comdml::input_error{"the command line", argc > 1 ? '"' + first + "\" is not a command" : "no command was given",
+                            "begin with one of " + one_of{names}.list() + ", or see comdml --help"};
+}
 
 }  // namespace
 
@@ -77,7 +99,7 @@ bool command::is_given(const std::string& name) const { return app_.get_option("
 void command::add(const std::string& name, const std::string& type, text_check check, const std::string& help,
                   const std::string& standard, std::function<void(const std::string&)> assign) {
   app_.add_option_function("--" + name, std::move(assign),
-                           standard.empty() ? help : help + " [default: " + standard + "]")
+                           help + values_beside(help, check) + (standard.empty() ? "" : " [default: " + standard + "]"))
       ->group(group_)
       ->type_name(type)
       ->take_last()
@@ -95,22 +117,33 @@ int run_command_line(int argc, char** argv, const std::vector<command_entry>& en
     CLI::App* const sub_command = app.add_subcommand(entry.name, entry.help);
     actions.emplace_back(sub_command, entry.add(command{*sub_command}));
   }
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? exit_code::done : exit_code::bad_input;
-  }
-  try {
-    for (const auto& [sub_command, act] : actions)
-      if (sub_command->parsed()) return act();
-    return exit_code::bad_input;
-  } catch (const comdml::input_error& error) {
-    std::cerr << "comdml: " << error.what() << '\n';
-    return exit_code::bad_input;
-  } catch (const std::exception& error) {
-    std::cerr << "comdml: the run failed: " << error.what() << '\n';
-    return exit_code::run_failed;
-  }
+  const auto finish = [&]() -> int {
+    try {
+      require_command(argc, argv, entries);
+      app.parse(argc, argv);
+      for (const auto& [sub_command, act] : actions)
+        if (sub_command->parsed()) return act();
+      return exit_code::bad_input;
+    } catch (const CLI::ParseError& error) {
+      if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
+      const std::string told = error.what();
+      std::cerr << "comdml: " << told
+                << (told.find("remedy: ") == std::string::npos ? text("\n  remedy: see comdml ", argv[1], " --help")
+                                                               : "")
+                << '\n';
+      return exit_code::bad_input;
+    } catch (const comdml::input_error& error) {
+      std::cerr << "comdml: " << error.what() << '\n';
+      return exit_code::bad_input;
+    } catch (const std::exception& error) {
+      std::cerr << "comdml: the run failed: " << error.what() << '\n';
+      return exit_code::run_failed;
+    }
+  };
+  const int code = finish();
+  if (std::cout.flush()) return code;
+  std::cerr << "comdml: standard output cannot be written; is the disk full?\n";
+  return exit_code::run_failed;
 }
 
 }  // namespace program

@@ -33,12 +33,16 @@ interruption::interruption() {
   action.sa_flags = SA_RESTART;
   sigaction(SIGINT, &action, &old_interrupt_);
   sigaction(SIGTERM, &action, &old_terminate_);
+  sigaction(SIGHUP, &action, &old_hang_up_);
+  if (old_hang_up_.sa_handler == SIG_IGN) sigaction(SIGHUP, &old_hang_up_, nullptr);
+  std::signal(SIGPIPE, SIG_IGN);
   waiter_ = std::thread{[this] { wait(); }};
 }
 
 interruption::~interruption() {
   sigaction(SIGINT, &old_interrupt_, nullptr);
   sigaction(SIGTERM, &old_terminate_, nullptr);
+  sigaction(SIGHUP, &old_hang_up_, nullptr);
   over_ = true;
   sem_post(&signalled);
   waiter_.join();

@@ -11,8 +11,9 @@
 
 namespace program {
 
-/// While it lives, the first SIGINT or SIGTERM becomes a stop request, with a note on standard error; later ones, of
-/// either kind, do what they do by default. One at a time.
+/// While it lives, the first SIGINT, SIGTERM or SIGHUP becomes a stop request, with a note on standard error; later
+/// ones of the first two do what they do by default, and hang-ups, which tend to come in pairs, nothing. With nohup
+/// they stay ignored. From then on, until the process ends, who reads along may go away: no SIGPIPE. One at a time.
 class interruption {
  public:
   interruption();
@@ -29,6 +30,7 @@ class interruption {
   std::atomic<bool> over_ = false;
   struct sigaction old_interrupt_ {};
   struct sigaction old_terminate_ {};
+  struct sigaction old_hang_up_ {};
   std::thread waiter_;
 };
 

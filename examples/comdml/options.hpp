@@ -76,7 +76,7 @@ template <class Options, class Visitor>
 void visit_options(Options& o, Visitor&& v) {
   v.group("Data");
   v.text("dataset", o.dataset, "NAME", one_of(data_set_names()),
-         "training and test images; digits are part of the program");
+         "training and test images; digits are part of the program, cifar100 is taken with its 100 fine labels");
   v.text("data-dir", o.data_dir, "DIR", existing_directory,
          "directory with the data set's files; not needed for digits, nor for fashion-mnist where Debian's "
          "dataset-fashion-mnist is installed");
@@ -148,9 +148,9 @@ template <class Options, class Visitor>
   requires std::same_as<std::remove_const_t<Options>, output_options>
 void visit_options(Options& o, Visitor&& v) {
   v.group("Results");
-  v.text("out", o.out, "DIR", no_check,
-         "write config.toml, metrics.jsonl and model.safetensors there. Files of an earlier run are replaced when all "
-         "input has proved good; its model is kept as model.safetensors.previous [default: nothing is written]");
+  v.text("out", o.out, "DIR", not_empty,
+         "write config.toml, metrics.jsonl and model.safetensors there. Files of an earlier run are replaced when the "
+         "first round is over; its model is kept as model.safetensors.previous [default: nothing is written]");
   v.flag("json", o.json, "print one JSON object as the last line of standard output");
 }
 

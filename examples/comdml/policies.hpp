@@ -99,7 +99,6 @@ struct job : comdml::learn::default_policies {
   using optimizer = any_optimizer;
   using schedule = any_schedule;
   using augmentation = any_augmentation;
-  using cost = any_cost;
   using pairing = any_pairing;
   using collective = any_collective;
   using algorithm = any_algorithm;

@@ -9,12 +9,14 @@
 #include "comdml/core/atomic_file.hpp"
 #include "comdml/core/errors.hpp"
 #include "comdml/fleet/profile_file.hpp"
+#include "config_file.hpp"
 
 namespace program {
 
 namespace fs = std::filesystem;
 
-results::results(fs::path directory) : directory_{std::move(directory)} {
+results::results(fs::path directory, const train_task& task, comdml::report::time_kind time)
+    : directory_{std::move(directory)}, task_{task}, time_{time} {
   std::error_code failure;
   fs::create_directories(directory_, failure);
   if (failure)
@@ -28,29 +30,29 @@ results::results(fs::path directory) : directory_{std::move(directory)} {
     if (const fs::path file = directory_ / name; fs::exists(file, failure) && !fs::is_regular_file(file, failure))
       throw comdml::input_error{file.string(), "is there, but is not a regular file",
                                 "move it away, or give another --out"};
+  if (!task_.options.init.empty() && fs::exists(directory_ / "model.safetensors", failure) &&
+      fs::equivalent(task_.options.init, directory_ / "model.safetensors.previous", failure))
+    throw comdml::input_error{"--init",
+                              task_.options.init + " would be replaced by the model of the run before this one",
+                              "copy it elsewhere, or give another --out"};
 }
 
-fs::path results::save_profile(const comdml::fleet::split_profile& profile) const {
-  fs::path file = fs::absolute(directory_) / "profile.json";
-  comdml::fleet::write_profile(file, profile);
-  return file;
-}
-
-void results::begin(const std::string& config, comdml::report::time_kind time) {
+void results::begin() {
   const fs::path model = directory_ / "model.safetensors";
+  const fs::path previous = directory_ / "model.safetensors.previous";
+  train_options recorded = task_.options;
   std::error_code failure;
-  kept_ = fs::exists(model, failure);
-  if (kept_) fs::rename(model, fs::path{model} += ".previous", failure);
-  if (failure) throw comdml::run_error{model.string() + ": cannot be renamed (" + failure.message() + ")"};
-  comdml::replace_file(directory_ / "config.toml", config);
-  metrics_.emplace(directory_ / "metrics.jsonl", time);
-}
-
-void results::restore() const {
-  const fs::path model = directory_ / "model.safetensors";
-  std::error_code failure;
-  if (kept_) fs::rename(fs::path{model} += ".previous", model, failure);
-  if (failure) throw comdml::run_error{model.string() + ": cannot be given its name back (" + failure.message() + ")"};
+  if (fs::exists(model, failure)) {
+    if (!recorded.init.empty() && fs::equivalent(recorded.init, model, failure)) recorded.init = previous.string();
+    fs::rename(model, previous, failure);
+    if (failure) throw comdml::run_error{model.string() + ": cannot be renamed (" + failure.message() + ")"};
+  }
+  if (recorded.profile == "measured") {  // measured again it would be another
+    recorded.profile = (directory_ / "profile.json").string();
+    comdml::fleet::write_profile(recorded.profile, task_.profile);
+  }
+  comdml::replace_file(directory_ / "config.toml", write_config(recorded));
+  metrics_.emplace(directory_ / "metrics.jsonl", time_);
 }
 
 }  // namespace program

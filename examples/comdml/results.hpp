@@ -7,31 +7,26 @@
 #include <optional>
 #include <string>
 
-#include "comdml/fleet/profile.hpp"
 #include "comdml/learn/round_report.hpp"
 #include "comdml/report/metrics.hpp"
 #include "model_file.hpp"
+#include "train_task.hpp"
 
 namespace program {
 
-/// config.toml and metrics.jsonl are there from the start of a run, a measured profile.json too; model.safetensors when
-/// it ends.
+/// config.toml and metrics.jsonl are there from the end of a run's first round, a measured profile.json too;
+/// model.safetensors when it ends. A run that finishes no round leaves an earlier one as it was.
 class results {
  public:
-  /// Makes the directory and makes sure that files can be written there; touches no file of an earlier run.
-  /// \throws comdml::input_error
-  explicit results(std::filesystem::path directory);
+  /// Makes the directory and makes sure that files can be written there; touches no file of an earlier run. The task
+  /// must outlive this. \throws comdml::input_error
+  results(std::filesystem::path directory, const train_task& task, comdml::report::time_kind time);
 
-  /// Writes profile.json. Returns its name.
-  std::filesystem::path save_profile(const comdml::fleet::split_profile& profile) const;
-
-  /// Replaces the files of an earlier run; its model is kept under another name.
-  void begin(const std::string& config, comdml::report::time_kind time);
-
-  void on_round(const comdml::learn::round_report& report) { metrics_->on_round(report); }
-
-  /// For a run of which no round was finished: the earlier model gets its name back.
-  void restore() const;
+  /// The first round replaces the files of an earlier run; its model is kept under another name.
+  void on_round(const comdml::learn::round_report& report) {
+    if (!metrics_) begin();
+    metrics_->on_round(report);
+  }
 
   void save(const trained_model& model) const { save_model(directory_ / "model.safetensors", model); }
 
@@ -41,9 +36,12 @@ class results {
   }
 
  private:
+  void begin();
+
   std::filesystem::path directory_;
+  const train_task& task_;
+  comdml::report::time_kind time_;
   std::optional<comdml::report::metrics_file> metrics_;
-  bool kept_ = false;  ///< whether there was an earlier model
 };
 
 }  // namespace program

@@ -56,7 +56,6 @@ comdml::learn::settings<J> settings_of(const train_task& task) {
   how.augmentation =
       choose<any_augmentation>(o.augment, pair{"none", data::none{}}, pair{"crop-flip", data::crop_flip{}},
                                pair{"crop-flip-cutout", data::crop_flip_cutout{}});
-  how.cost = make_cost(o.cost);
   how.pairing = make_pairing({.policy = o.pairing, .cost = o.cost, .time_limit = o.time_limit, .seed = o.seed});
   how.collective = choose<any_collective>(o.collective, pair{"halving-doubling", comm::halving_doubling{}},
                                           pair{"ring", comm::ring{}});

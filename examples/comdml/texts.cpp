@@ -74,16 +74,22 @@ std::optional<fleet_choice> to_fleet(const std::string& written) {
   return std::nullopt;
 }
 
-text_check one_of(std::vector<std::string> values) {
-  return [values = std::move(values)](const std::string& written) {
-    if (std::ranges::find(values, written) != values.end()) return std::string{};
-    std::string all;
-    for (const std::string& value : values) all += (all.empty() ? "" : ", ") + value;
-    return text('"', written, "\" is not known\n  remedy: give one of ", all);
-  };
+std::string one_of::operator()(const std::string& written) const {
+  if (std::ranges::find(values, written) != values.end()) return {};
+  return text('"', written, "\" is not known\n  remedy: give one of ", list());
+}
+
+std::string one_of::list() const {
+  std::string all;
+  for (const std::string& value : values) all += (all.empty() ? "" : ", ") + value;
+  return all;
 }
 
 std::string no_check(const std::string&) { return {}; }
+
+std::string not_empty(const std::string& written) {
+  return written.empty() ? "\"\" is no name\n  remedy: give one, or leave the option out" : std::string{};
+}
 
 std::string partition_check(const std::string& written) {
   if (to_partition(written)) return {};
@@ -112,6 +118,8 @@ bool is_path(const std::string& type, const std::string& value) {
 std::string existing_file(const std::string& written) {
   std::error_code ignored;
   if (std::filesystem::is_regular_file(written, ignored)) return {};
+  if (std::filesystem::exists(written, ignored))
+    return text('"', written, "\" is not a regular file\n  remedy: give the name of a file");
   return text('"', written, "\": there is no such file\n  remedy: check the name");
 }
 

@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -40,8 +41,17 @@ struct fleet_choice {
 /// Looks at a written value: what is wrong with it, with the remedy, or nothing.
 using text_check = std::function<std::string(const std::string&)>;
 
-[[nodiscard]] text_check one_of(std::vector<std::string> values);
+/// Whether a text is one of these. A type of its own, so that --help can list them.
+struct one_of {
+  std::vector<std::string> values;
+
+  explicit one_of(std::vector<std::string> known) : values{std::move(known)} {}
+  [[nodiscard]] std::string operator()(const std::string& written) const;
+  /// "a, b, c".
+  [[nodiscard]] std::string list() const;
+};
 [[nodiscard]] std::string no_check(const std::string& text);
+[[nodiscard]] std::string not_empty(const std::string& text);
 [[nodiscard]] std::string partition_check(const std::string& text);
 [[nodiscard]] std::string fleet_check(const std::string& text);
 [[nodiscard]] std::string profile_check(const std::string& text);

@@ -50,37 +50,39 @@ nlohmann::ordered_json result_of(const history& past, const trained_model& model
 }
 
 int train(const train_options& wanted, const output_options& output) {
-  train_task task = prepare(wanted);
+  const train_task task = prepare(wanted);
   const time_kind time = task.options.clock == "wall" ? time_kind::real : time_kind::simulated;
   std::optional<results> files;
-  if (!output.out.empty()) files.emplace(output.out);
+  if (!output.out.empty()) files.emplace(output.out, task, time);
 
   // From here on the input is good.
-  if (files && task.options.profile == "measured")  // measured again it would be another
-    task.options.profile = files->save_profile(task.profile).string();
-  if (files) files->begin(write_config(task.options), time);
   progress lines{std::cerr, time, isatty(STDERR_FILENO) == 1};
   const any_observer observer{[&](const round_report& report) {
     if (files) files->on_round(report);
     return lines.on_round(report);
   }};
   history past;
-  {
+  std::string failure;
+  try {
     const interruption signals;
+    std::cerr << task.options.dataset << ": " << task.images.train.size() << " training images, "
+              << task.images.test.size() << " test images" << std::endl;
     past = run(task, observer, {.stop = signals.token(), .pause = {}});
+  } catch (const comdml::learn::incomplete_run& error) {
+    past = error.reached();
+    failure = error.what();
   }
   const trained_model model{task.options.model, *task.options.shortcut, task.network(), std::move(past.state),
                             task.images.train.normalization()};
-  if (files && past.rounds.empty())
-    files->restore();
-  else if (files)
-    files->save(model);
+  const bool kept = files && !past.rounds.empty();
+  if (kept) files->save(model);
+  if (!failure.empty()) throw comdml::run_error{failure + (kept ? "\nresults until then: " + files->names() : "")};
 
   if (output.json) {
     std::cout << result_of(past, model, time).dump() << std::endl;
   } else {
     summarize(std::cout, past, time);
-    if (files) std::cout << "results: " << files->names() << '\n';
+    if (kept) std::cout << "results: " << files->names() << '\n';
   }
   return past.interrupted ? exit_code::interrupted : exit_code::done;
 }

@@ -95,6 +95,8 @@ TEST_CASE("values of options") {
            fault{"--target-accuracy", "95", "from 0 to 1"},
            fault{"--seed", "-1", "whole number"},
            fault{"--threads", "100000", "1024"},
+           fault{"--out", "", "remedy"},
+           fault{"--init", "/", "not a regular file"},
            fault{"--data-dir", "/no/such/directory", "/no/such/directory"},
            fault{"--init", "/no/such/file", "/no/such/file"},
            fault{"--profile", "/no/such/file", "/no/such/file"},
@@ -111,17 +113,41 @@ TEST_CASE("values of options") {
 }
 
 TEST_CASE("usage") {
-  CHECK(run({}).code == 2);
-  CHECK(run({"trian"}).code == 2);
-  CHECK(run({"train", "--no-such-option"}).code == 2);
-  CHECK(run({"train", "extra"}).code == 2);
-  CHECK(run({"predict"}).code == 2);
-  CHECK(run({"evaluate"}).code == 2);
+  struct fault {
+    std::vector<std::string> line;
+    std::string told;
+  };
+  for (const fault& one : {
+           fault{{"trian"}, "one of train, plan"},
+           fault{{"trian"}, "\"trian\""},
+           fault{{"trian", "--help"}, "\"trian\""},
+           fault{{"--bogus"}, "\"--bogus\""},
+           fault{{}, "no command"},
+           fault{{"train", "--no-such-option"}, "--no-such-option"},
+           fault{{"train", "--agents"}, "--agents"},
+           fault{{"train", "extra"}, "extra"},
+           fault{{"evaluate"}, "--weights"},
+           fault{{"evaluate", "--weights", "."}, "not a regular file"},
+           fault{{"predict", "--weights", COMDML_PROGRAM}, "images"},
+       }) {
+    const ending end = run(one.line);
+    CAPTURE(end.error);
+    CHECK(end.code == 2);
+    CHECK(contains(end.error, one.told));
+    CHECK(contains(end.error, "remedy: "));
+  }
   for (const std::vector<std::string>& asked : std::vector<std::vector<std::string>>{
            {"--help"}, {"train", "--help"}, {"evaluate", "--help"}, {"predict", "--help"}}) {
     const ending help = run(asked);
     CHECK(help.code == 0);
     CHECK(contains(help.out, "130 interrupted"));
+  }
+  const std::string train = run({"train", "--help"}).out;
+  for (const char* const value :
+       {"fashion-mnist", "bottleneck56", "identity_padded", "stages", "convolution_pool_linear", "crop-flip-cutout",
+        "bottleneck", "halving-doubling", "plateau"}) {
+    CAPTURE(value);
+    CHECK(contains(train, value));
   }
   CHECK(contains(run({"--version"}).out, "comdml "));
 }

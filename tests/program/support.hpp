@@ -83,11 +83,10 @@ struct ending {
 /// The program at work.
 class process {
  public:
-  explicit process(const std::vector<std::string>& arguments) {
+  explicit process(const std::vector<std::string>& arguments, std::string program = COMDML_PROGRAM) {
     const std::string out = (files_ / "out").string();
     const std::string error = (files_ / "error").string();
     std::vector<char*> argv;
-    std::string program = COMDML_PROGRAM;
     argv.push_back(program.data());
     std::vector<std::string> copies = arguments;
     for (std::string& argument : copies) argv.push_back(argument.data());
@@ -112,6 +111,9 @@ class process {
     return false;
   }
 
+  /// Waits until it has said on standard error what it trains on.
+  [[nodiscard]] bool wait_for_start() { return wait_for_lines(files_ / "error", 1); }
+
   [[nodiscard]] ending wait() {
     if (!ended_) waitpid(id_, &status_, 0);
     ended_ = true;
@@ -132,6 +134,9 @@ class process {
 };
 
 inline ending run(const std::vector<std::string>& arguments) { return process{arguments}.wait(); }
+
+/// Runs a script of the shell, in which "$0" is the program.
+inline ending shell(const std::string& script) { return process{{"-c", script, COMDML_PROGRAM}, "/bin/sh"}.wait(); }
 
 /// A short training run with more options.
 inline std::vector<std::string> quick(const std::vector<std::string>& more) {

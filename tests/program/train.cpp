@@ -42,7 +42,8 @@ TEST_CASE("without options, ten unlike agents learn the digits, and offloading s
   CHECK(result["parameters"] == 75002);
   CHECK(std::string{result["weights_sha256"]}.size() == 64);
   CHECK(lines(end.out).size() == 1);
-  CHECK(lines(end.error).size() == result["rounds"]);
+  CHECK(lines(end.error).size() == 1 + result["rounds"].get<std::size_t>());
+  CHECK(lines(end.error).front() == "digits: 1437 training images, 360 test images");
   CHECK_FALSE(contains(end.error, "ETA"));  // not a terminal
 }
 
@@ -204,6 +205,51 @@ TEST_CASE("a run goes on from the weights of another") {
   const ending other = run(quick({"--model", "resnet14", "--init", weights}));
   CHECK(other.code == 2);
   CHECK(contains(other.error, weights));
+}
+
+TEST_CASE("a run that goes on in its own directory records the file that it started from") {
+  const scratch files;
+  const fs::path out = files / "run";
+  REQUIRE(run(quick({"--out", out.string()})).code == 0);
+  const ending further = run(quick({"--init", (out / "model.safetensors").string(), "--out", out.string()}));
+  REQUIRE(further.code == 0);
+  const std::string config = (out / "config.toml").string();
+  CHECK(contains(content(config), (out / "model.safetensors.previous").string()));
+  const ending again = run({"train", "--json", "--config", config});
+  CHECK(again.result()["weights_sha256"] == further.result()["weights_sha256"]);
+
+  const ending lost = run({"train", "--config", config, "--out", out.string()});  // would overwrite .previous
+  CHECK(lost.code == 2);
+  CHECK(contains(lost.error, "remedy"));
+}
+
+TEST_CASE("a run that diverges keeps what it committed, or leaves an earlier run as it was") {
+  const scratch files;
+  const fs::path out = files / "run";
+  REQUIRE(run(quick({"--out", out.string()})).code == 0);
+  const std::string model = content(out / "model.safetensors");
+  const std::string config = content(out / "config.toml");
+  const std::vector<std::string> wild{"--agents",       "2",  "--learning-rate", "1000",      "--rounds", "50",
+                                      "--local-epochs", "50", "--out",           out.string()};
+  const ending at_once = run(quick(wild));
+  INFO(at_once.error);
+  CHECK(at_once.code == 3);
+  CHECK(content(out / "model.safetensors") == model);
+  CHECK(content(out / "config.toml") == config);
+
+  const ending later = run(quick(
+      {"--agents", "2", "--learning-rate", "100", "--momentum", "0.99", "--rounds", "50", "--out", out.string()}));
+  INFO(later.error);
+  CHECK(later.code == 3);
+  const auto metrics = lines(content(out / "metrics.jsonl"));
+  REQUIRE_FALSE(metrics.empty());
+  const json last = json::parse(metrics.back());
+  CHECK(last["train_loss"].is_null());  // it is no number, and none is made up
+  CHECK(content(out / "model.safetensors.previous") == model);
+  const ending evaluated =
+      run({"evaluate", "--test-limit", "80", "--weights", (out / "model.safetensors").string(), "--json"});
+  REQUIRE(evaluated.code == 0);
+  CHECK(evaluated.result()["test_accuracy"] == last["test_accuracy"]);
 }
 
 TEST_CASE("a split profile decides what is split") {

@@ -68,7 +68,8 @@ class temporary_file {
 }  // namespace detail
 
 /// Makes `content` the content of `file`, through a temporary file in the same directory. What a symbolic link points
-/// at is replaced, not the link. Throws input_error if that is not possible; then the file is as it was.
+/// at is replaced, not the link. Throws input_error if that is not possible, run_error if the disk is full or broken;
+/// then the file is as it was.
 inline void replace_file(const std::filesystem::path& file, std::string_view content) {
   try {
     const std::filesystem::path place = std::filesystem::weakly_canonical(std::filesystem::absolute(file));
@@ -84,8 +85,11 @@ inline void replace_file(const std::filesystem::path& file, std::string_view con
       ::close(directory);
     }
   } catch (const std::system_error& error) {
+    for (const int world : {ENOSPC, EDQUOT, EFBIG, EIO})
+      if (error.code().value() == world)
+        throw run_error{text(file.string(), ": cannot be written (", error.code().message(), ")")};
     throw input_error{file.string(), "cannot be written (" + error.code().message() + ")",
-                      "choose a directory that exists, may be written to, and has room"};
+                      "choose a directory that exists and may be written to"};
   }
 }
 

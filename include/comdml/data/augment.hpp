@@ -61,7 +61,8 @@ struct crop_flip {
 };
 
 /// crop_flip, then a square of `cutout` x `cutout` pixels set to the mean color; its center is anywhere in the image,
-/// what lies outside is cut off (DeVries, Taylor 2017).
+/// what lies outside is cut off (DeVries, Taylor 2017). It is at most half as high and as wide as the image, as the
+/// published 16 pixels are in 32: images of 8x8 would be wiped out.
 struct crop_flip_cutout {
   std::size_t padding = 4;
   std::size_t cutout = 16;
@@ -76,8 +77,9 @@ struct crop_flip_cutout {
 
  private:
   [[nodiscard]] index_range side(std::size_t center, std::size_t extent) const {
-    const std::size_t half = cutout / 2;
-    return {center > half ? center - half : 0, std::min(extent, center + cutout - half)};
+    const std::size_t length = std::min(cutout, extent / 2);
+    const std::size_t half = length / 2;
+    return {center > half ? center - half : 0, std::min(extent, center + length - half)};
   }
 };
 

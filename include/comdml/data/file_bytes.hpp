@@ -19,9 +19,14 @@
 
 namespace comdml::data {
 
-/// The `where` of an input_error: the file and a byte offset in its content.
+/// The `where` of an input_error: the file and a byte offset in it.
 [[nodiscard]] inline std::string at_byte(const std::filesystem::path& file, std::uint64_t offset) {
   return text(file.string(), ", byte ", offset);
+}
+
+/// The same with an offset in what file_bytes gives, which for a .gz is not the file's own.
+[[nodiscard]] inline std::string at_unpacked_byte(const std::filesystem::path& file, std::uint64_t offset) {
+  return at_byte(file, offset) + (file.extension() == ".gz" ? " of the unpacked data" : "");
 }
 
 namespace detail {
@@ -87,7 +92,7 @@ class gzip_reader {
 
 /// The first `most` bytes of a file's content, fewer where it is shorter; a name that ends in .gz is decompressed, and
 /// its checksum verified where the end is reached. To learn that a file is too long, ask for one byte more than it may
-/// hold. Throws input_error when the file is missing, unreadable or not valid gzip; offsets in a .gz are those of the
+/// hold. Throws input_error when the file is missing, unreadable or not valid gzip; its offset is that of the
 /// compressed file.
 [[nodiscard]] inline std::vector<std::uint8_t> file_bytes(const std::filesystem::path& file, std::size_t most) {
   if (file.extension() == ".gz") return detail::gzip_reader{file}.read(most);

@@ -49,11 +49,11 @@ inline constexpr std::size_t idx_size_limit = std::size_t{1} << 31;
   const std::size_t header = 4 + 4 * rank;
   const auto head = file_bytes(file, header);
   if (head.size() < header)
-    throw input_error{at_byte(file, head.size()), text("the file ends within its header of ", header, " bytes"),
-                      fetch_again};
+    throw input_error{at_unpacked_byte(file, head.size()),
+                      text("the file ends within its header of ", header, " bytes"), fetch_again};
   const std::uint32_t magic = 0x0800u + static_cast<std::uint32_t>(rank);
   if (const std::uint32_t found = big_endian(head.data()); found != magic)
-    throw input_error{at_byte(file, 0), text("IDX magic number ", found, ", wanted ", magic),
+    throw input_error{at_unpacked_byte(file, 0), text("IDX magic number ", found, ", wanted ", magic),
                       text("give an IDX ", rank == 1 ? "label" : "image", " file of unsigned bytes")};
   idx_array array;
   std::size_t expected = 1;
@@ -61,13 +61,14 @@ inline constexpr std::size_t idx_size_limit = std::size_t{1} << 31;
     const std::size_t offset = 4 + 4 * axis;
     const std::size_t extent = big_endian(head.data() + offset);
     if (extent == 0 || extent > idx_size_limit / expected)
-      throw input_error{at_byte(file, offset), text("an extent of ", extent, " is not plausible"), fetch_again};
+      throw input_error{at_unpacked_byte(file, offset), text("an extent of ", extent, " is not plausible"),
+                        fetch_again};
     expected *= extent;
     array.extents.push_back(extent);
   }
   array.values = file_bytes(file, header + expected + 1);
   if (array.values.size() != header + expected)
-    throw input_error{at_byte(file, std::min(array.values.size(), header + expected)),
+    throw input_error{at_unpacked_byte(file, std::min(array.values.size(), header + expected)),
                       text("the content ", array.values.size() < header + expected ? "ends before" : "goes on after",
                            " the ", header + expected, " bytes that the header announces"),
                       fetch_again};
@@ -96,12 +97,12 @@ inline constexpr std::size_t idx_size_limit = std::size_t{1} << 31;
   auto pixels = detail::read_idx_array(images, 3);
   const auto classes = detail::read_idx_array(labels, 1);
   if (classes.extents[0] != pixels.extents[0])
-    throw input_error{at_byte(labels, 4),
+    throw input_error{at_unpacked_byte(labels, 4),
                       text(classes.extents[0], " labels for the ", pixels.extents[0], " images of ", images.string()),
                       "give the two files of the same set"};
   for (std::size_t i = 0; i < classes.values.size(); ++i)
     if (classes.values[i] >= settings.classes)
-      throw input_error{at_byte(labels, 8 + i),
+      throw input_error{at_unpacked_byte(labels, 8 + i),
                         text("label ", int{classes.values[i]}, " is outside 0..", settings.classes - 1),
                         detail::fetch_again};
   return image_set{{.shape = {pixels.extents[1], pixels.extents[2], 1},
@@ -121,7 +122,8 @@ namespace detail {
     const auto images = find_idx(directory, stem + "-images", "idx3-ubyte", remedy);
     image_set set = read_idx(images, find_idx(directory, stem + "-labels", "idx1-ubyte", remedy), settings);
     if (set.shape() != image_shape{28, 28, 1})
-      throw input_error{at_byte(images, 8), text("images of ", set.shape(), " (CxHxW), wanted 1x28x28"), remedy};
+      throw input_error{at_unpacked_byte(images, 8), text("images of ", set.shape(), " (CxHxW), wanted 1x28x28"),
+                        remedy};
     return set;
   };
   return {.train = part("train"), .test = part("t10k")};

@@ -44,8 +44,14 @@ class agent {
   template <Dataset Images, Dataset Test, Observer O = no_observer>
   history run(const Images& images, const Test* test, O&& observer = {}, const control& hold = {}) {
     history past;
-    take_part(images, test, observer, hold, &past);
+    run_into(past, images, test, observer, hold);
     return past;
+  }
+
+  /// The same; `past` grows with every round, and stays when the run throws.
+  template <Dataset Images, Dataset Test, Observer O = no_observer>
+  void run_into(history& past, const Images& images, const Test* test, O&& observer = {}, const control& hold = {}) {
+    take_part(images, test, observer, hold, &past);
   }
 
   /// The same for an agent whose history nobody reads: it keeps none.

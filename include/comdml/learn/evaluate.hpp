@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <span>
 #include <vector>
 
@@ -22,29 +23,33 @@ namespace comdml::learn {
 struct evaluation {
   std::int64_t seen = 0;
   std::int64_t right = 0;
-  /// Sum of the losses in millionths.
+  /// Sum of the losses in millionths; `uncountable` if one of them is.
   std::int64_t loss_micro = 0;
+
+  static constexpr std::int64_t uncountable = std::numeric_limits<std::int64_t>::max();
 
   evaluation& operator+=(const evaluation& other) {
     seen += other.seen;
     right += other.right;
-    loss_micro += other.loss_micro;
+    const bool countable = loss_micro != uncountable && other.loss_micro != uncountable;
+    loss_micro = countable ? loss_micro + other.loss_micro : uncountable;
     return *this;
   }
   /// Share of right answers, 0 .. 1; 0 if nothing was seen.
   [[nodiscard]] double accuracy() const {
     return seen == 0 ? 0 : static_cast<double>(right) / static_cast<double>(seen);
   }
+  /// Infinite if a batch's loss was not finite, or too large to count; 0 if nothing was seen.
   [[nodiscard]] double mean_loss() const {
+    if (loss_micro == uncountable) return std::numeric_limits<double>::infinity();
     return seen == 0 ? 0 : static_cast<double>(loss_micro) / 1e6 / static_cast<double>(seen);
   }
 };
 
-/// A batch's sum of losses in millionths. One that is not finite, or too large to count, becomes a million: nine
-/// million such batches can be added up.
+/// A batch's sum of losses in millionths; uncountable if it is not finite or above a million: nine million batches can
+/// be added up.
 [[nodiscard]] inline std::int64_t to_micro(double loss) {
-  constexpr double largest = 1e6;
-  return std::llround(1e6 * (std::isfinite(loss) ? std::clamp(loss, -largest, largest) : largest));
+  return std::abs(loss) <= 1e6 ? std::llround(1e6 * loss) : evaluation::uncountable;
 }
 
 /// Counts right answers and losses of a set. `between_batches()` is called before every batch and may throw to stop.

@@ -14,11 +14,13 @@
 
 #include "comdml/comm/routes.hpp"
 #include "comdml/concepts.hpp"
+#include "comdml/core/errors.hpp"
 #include "comdml/core/random.hpp"
 #include "comdml/data/image_set.hpp"
 #include "comdml/data/shard.hpp"
 #include "comdml/fleet/fleet.hpp"
 #include "comdml/learn/agent.hpp"
+#include "comdml/learn/history.hpp"
 
 namespace comdml::learn {
 
@@ -36,7 +38,7 @@ class fleet_trainer {
         threads_{threads > 0 ? threads : std::max(1u, std::thread::hardware_concurrency())} {}
 
   /// Deals `train` to the agents by the partitioner, and `test` evenly, then trains.
-  /// \throws input_error if the images do not suffice, run_error if the run could not go on
+  /// \throws input_error if the images do not suffice, incomplete_run if the run could not go on
   template <Dataset Set, Partitioner P, Observer O = no_observer>
   history run(const Set& train, const Set& test, const P& partition, O&& observer = {}, const control& hold = {}) {
     const std::size_t agents = fleet_.agents.size();
@@ -50,16 +52,21 @@ class fleet_trainer {
     const comm::routes routes{fleet_.links};
     history past;
     network line{fleet_.links, {.compute_slots = threads_}};
-    line.run([&](typename J::transport& endpoint) {
+    const auto live = [&](typename J::transport& endpoint) {
       const std::size_t i = endpoint.self().value;
       const data::shard<Set> own{train, shards[i]};
       const data::shard<Set> own_test{test, every(agents, i, test.size())};
       agent<J> self{endpoint, {routes, fleet_.agents[i].speed, fleet_.agents[i].memory}, settings_, exec, memory};
       if (i == 0)
-        past = self.run(own, &own_test, observer, hold);
+        self.run_into(past, own, &own_test, observer, hold);
       else
         self.run_unrecorded(own, &own_test, hold);
-    });
+    };
+    try {
+      line.run(live);
+    } catch (const run_error& failure) {
+      throw incomplete_run{failure.what(), std::move(past)};
+    }
     return past;
   }
 

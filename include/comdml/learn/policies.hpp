@@ -45,8 +45,7 @@ struct default_policies {
   using optimizer = nn::sgd;
   using schedule = nn::constant;
   using augmentation = data::none;
-  using cost = fleet::overlapped;
-  using pairing = ::comdml::pairing::greedy<cost>;
+  using pairing = ::comdml::pairing::greedy<fleet::overlapped>;
   using wire = comm::fp32;
   using collective = comm::halving_doubling;
   using algorithm = learn::comdml;
@@ -58,8 +57,8 @@ template <class J>
 concept Job = Network<typename J::model> && std::same_as<typename J::model::scalar, float> &&
     CutSet<typename J::cuts, typename J::model> && AuxiliaryHead<typename J::auxiliary_head> &&
     Loss<typename J::loss> && Optimizer<typename J::optimizer> && Schedule<typename J::schedule> &&
-    Augmentation<typename J::augmentation> && CostModel<typename J::cost> && PairingPolicy<typename J::pairing> &&
-    WireCodec<typename J::wire> && Collective<typename J::collective> && Transport<typename J::transport>;
+    Augmentation<typename J::augmentation> && PairingPolicy<typename J::pairing> && WireCodec<typename J::wire> &&
+    Collective<typename J::collective> && Transport<typename J::transport>;
 
 /// Numbers and policy objects of a job. All agents of a fleet must use the same ones.
 template <Job J>
@@ -81,7 +80,6 @@ struct settings {
   typename J::optimizer optimizer{};
   typename J::schedule schedule{};
   typename J::augmentation augmentation{};
-  typename J::cost cost{};
   typename J::pairing pairing{};
   typename J::collective collective{};
   typename J::algorithm algorithm{};

@@ -18,7 +18,8 @@ namespace comdml::learn {
 /// An observer's answer. One agent's `stop` ends the job on all agents after the round.
 enum class verdict { go_on, stop };
 
-/// Sums over agents, times and bytes counted from the start of the job to the end of this round.
+/// Times and bytes are counted from the start of the job to the end of this round; bytes are sums over all agents,
+/// times are the latest of them.
 struct round_report {
   round_index round{};
   epoch_index epoch{};
@@ -27,7 +28,8 @@ struct round_report {
   /// Mean over the test images, of the averaged model; empty in a round without evaluation.
   std::optional<double> test_accuracy{};
   std::optional<double> test_loss{};
-  /// Mean over the training images of this round, before each update, of the full model's loss.
+  /// Mean over the training images of this round, before each update, of the full model's loss; infinite, as test_loss,
+  /// where a batch's loss was not finite or above a million.
   double train_loss = 0;
   double learning_rate = 0;
 

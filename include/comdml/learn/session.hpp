@@ -242,8 +242,10 @@ class session {
                       digests.emplace_back(sender, from.read<std::uint64_t>());
                       report.images = from.read<std::int64_t>();
                       report.finite = from.read<std::uint8_t>() != 0;
-                      sum.loss_micro += from.read<std::int64_t>();
-                      sum.seen += from.read<std::int64_t>();
+                      evaluation part;
+                      part.loss_micro = from.read<std::int64_t>();
+                      part.seen = from.read<std::int64_t>();
+                      sum += part;
                       end = std::max(end, seconds{from.read<double>()});
                       end_alone = std::max(end_alone, seconds{from.read<double>()});
                       for (auto left = from.read<std::uint32_t>(); left > 0; --left)

@@ -2,7 +2,8 @@
 /// \file
 /// metrics.jsonl: one JSON object per round, written as the rounds end. Model of Observer.
 ///
-/// Fields of schema 1. Times and bytes are sums over all agents since the start of the job; null = not known.
+/// Fields of schema 1, counted from the start of the job: bytes are sums over all agents, times are the latest of them.
+/// null = not known, or a loss that is not finite or too large to count.
 ///
 /// | field                     | meaning                                                                          |
 /// |---------------------------|----------------------------------------------------------------------------------|

@@ -4,12 +4,14 @@
 #include <doctest/doctest.h>
 
 #include <atomic>
+#include <csignal>
 #include <cstddef>
 #include <filesystem>
 #include <set>
 #include <string>
 #include <thread>
 
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "../temporary_directory.hpp"
@@ -80,6 +82,27 @@ TEST_CASE("replace_file: who cannot write is told which file and what to do; the
   CHECK(contains(message("/dev/full"), "not a regular file"));
   CHECK(content_of(directory, "file") == "old");
   CHECK(names_in(directory.path()) == std::set<std::string>{"file", "folder"});
+}
+
+TEST_CASE("replace_file: a full disk is no fault of the input; the old file stays") {
+  const temporary_directory directory;
+  directory.write("file", std::string{"old"});
+  const auto before = std::signal(SIGXFSZ, SIG_IGN);
+  rlimit usual{};
+  REQUIRE(getrlimit(RLIMIT_FSIZE, &usual) == 0);
+  const rlimit small{1000, usual.rlim_max};
+  REQUIRE(setrlimit(RLIMIT_FSIZE, &small) == 0);
+  std::string told;
+  try {
+    replace_file(directory.path() / "file", std::string(2000, 'x'));
+  } catch (const run_error& error) {
+    told = error.what();
+  }
+  setrlimit(RLIMIT_FSIZE, &usual);
+  std::signal(SIGXFSZ, before);
+  CHECK(contains(told, (directory.path() / "file").string()));
+  CHECK(content_of(directory, "file") == "old");
+  CHECK(names_in(directory.path()) == std::set<std::string>{"file"});
 }
 
 TEST_CASE("replace_file: a reader at any time finds one whole content, never a mixture") {

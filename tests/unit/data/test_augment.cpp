@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <functional>
 #include <map>
@@ -87,7 +88,7 @@ TEST_CASE("cutout clears a square around any center, clipped at the borders, aft
       for (int x = 0; x < 7; ++x)
         for (const bool mirrored : {false, true}) {
           auto image = expected(counting(shape), shape, black, 0, 0, mirrored);
-          const int length = static_cast<int>(cutout);
+          const int length = std::min(static_cast<int>(cutout), 3);  // half of the image's side
           for (int row = 0; row < 6; ++row)
             for (int column = 0; column < 7; ++column)
               if (row >= y - length / 2 && row < y - length / 2 + length && column >= x - length / 2 &&
@@ -105,6 +106,18 @@ TEST_CASE("cutout clears a square around any center, clipped at the borders, aft
     }
     for (const auto& [image, count] : seen) CHECK(count > 0);
   }
+}
+
+TEST_CASE("cutout leaves at least three quarters of a small image") {
+  const image_shape shape{8, 8, 1};
+  auto rng = stream();
+  std::ptrdiff_t most = 0;
+  for (int i = 0; i < 500; ++i) {
+    auto image = counting(shape);
+    data::crop_flip_cutout{.padding = 0}(image, shape, std::vector<float>{-1}, rng);
+    most = std::max(most, std::ranges::count(image, 0.0f));
+  }
+  CHECK(most == 16);
 }
 
 TEST_CASE("padding and cutout larger than the image stay inside it") {
