@@ -16,6 +16,7 @@
 
 #include "benchmark.hpp"
 #include "comdml/kernels/kernels.hpp"
+#include "comdml/nn/convolution.hpp"
 #include "twin.hpp"
 
 #if defined(__x86_64__)
@@ -90,19 +91,10 @@ double measured_peak() {
 
 // ---------------------------------------------------------------------------------------------- the convolutions
 
-kernels::algorithm default_algorithm(const layer& one) {
-  return one.kernel == 3 && one.stride == 1 ? kernels::algorithm::winograd_4 : kernels::algorithm::direct;
-}
-
+/// As the default convolution computes it.
 kernels::convolution_shape shape_of(const layer& one) {
-  return {.height = one.side,
-          .width = one.side,
-          .channels = one.channels,
-          .outputs = one.outputs,
-          .kernel = one.kernel,
-          .stride = one.stride,
-          .pitch = kernels::padded(one.channels),
-          .how = default_algorithm(one)};
+  const comdml::nn::convolution layer{.channels = one.outputs, .kernel = one.kernel, .stride = one.stride};
+  return layer.shape({one.side, one.side, one.channels}, kernels::padded(one.channels));
 }
 
 /// Counts 2 for each multiply-add; a backward pass has two products for each of the forward pass's.
@@ -189,7 +181,7 @@ void check() {
                                        .images = 5,
                                        .from = kernel_test::origin::raw,
                                        .by = kernel_test::mask::raw};
-    const kernels::algorithm how = default_algorithm(one);
+    const kernels::algorithm how = shape_of(one).how;
     const kernel_test::findings found = kernel_test::twin{problem}.run(*kernels::active_set().set, how);
     if (found.within(kernel_test::bounds(how))) continue;
     std::cerr << "wrong result, not timed: " << problem.text() << ": " << found.text() << '\n';

@@ -1,15 +1,16 @@
 // The cost of splitting: the steps of the slow and of the fast side of a cut, against one step of the whole network, on
 // 100 images. The gradients of both sides are checked against the reference network's, then they are timed in turn.
 // Counters: the two sides' milliseconds, and their sum over the time of the whole step that follows, the median.
-#include <algorithm>
 #include <chrono>
 #include <cstddef>
+#include <utility>
 #include <vector>
 
 #include "benchmark.hpp"
 #include "common.hpp"
 #include "comdml/split/auxiliary_head.hpp"
 #include "comdml/split/cuts.hpp"
+#include "median.hpp"
 
 namespace {
 
@@ -88,9 +89,7 @@ void split_step(benchmark::State& state) {
   }
   state.counters["slow_ms"] = benchmark::Counter(1e3 * slow, benchmark::Counter::kAvgIterations);
   state.counters["fast_ms"] = benchmark::Counter(1e3 * fast, benchmark::Counter::kAvgIterations);
-  const auto middle = over_whole.begin() + static_cast<std::ptrdiff_t>(over_whole.size() / 2);
-  std::ranges::nth_element(over_whole, middle);
-  state.counters["over_whole"] = *middle;
+  state.counters["over_whole"] = bench::median(std::move(over_whole));
 }
 BENCHMARK(split_step)
     ->ArgNames({"depth", "handed_over", "threads"})

@@ -4,8 +4,6 @@
 /// nothing of ComDML.
 #pragma once
 
-#include <algorithm>
-#include <array>
 #include <chrono>
 #include <cmath>
 #include <cstddef>
@@ -17,10 +15,12 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <CLI/CLI.hpp>
 
+#include "median.hpp"
 #include "problem.hpp"
 
 namespace bench {
@@ -117,13 +117,12 @@ inline int serve(stepper& worker, bool train) {
 inline void print_readable(stepper& worker, const step_options& options) {
   constexpr int rounds = 5;
   seconds_per_step(worker, options.train, 1);  // the first one asks for memory
-  std::array<double, rounds> seconds{};
+  std::vector<double> seconds(rounds);
   for (double& value : seconds) value = seconds_per_step(worker, options.train, 1);
-  std::ranges::sort(seconds);
-  const double median = seconds[rounds / 2];
+  const double usual = median(std::move(seconds));
   std::printf("%s, %s, batch %zu, threads %d: %.1f ms per step, %.0f images/s (median of %d steps), peak %.0f MiB\n",
-              options.model.c_str(), options.train ? "train" : "infer", options.batch, options.threads, 1e3 * median,
-              static_cast<double>(options.batch) / median, rounds, peak_mib());
+              options.model.c_str(), options.train ? "train" : "infer", options.batch, options.threads, 1e3 * usual,
+              static_cast<double>(options.batch) / usual, rounds, peak_mib());
 }
 
 }  // namespace detail

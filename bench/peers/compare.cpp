@@ -19,6 +19,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "../median.hpp"
 #include "process.hpp"
 
 namespace {
@@ -134,12 +135,6 @@ class runner {
   double peak_mib_ = 0;
 };
 
-double median(std::vector<double> values) {
-  std::ranges::sort(values);
-  const std::size_t middle = values.size() / 2;
-  return values.size() % 2 == 1 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
-}
-
 /// Times all contestants in turn, and prints them against the one at `base`.
 void compare(const std::vector<contestant>& contestants, std::size_t base, const workload& what, const options& asked) {
   std::vector<std::unique_ptr<runner>> runners;
@@ -160,9 +155,9 @@ void compare(const std::vector<contestant>& contestants, std::size_t base, const
     for (std::size_t round = 0; round < seconds[i].size(); ++round)
       ratios.push_back(seconds[i][round] / seconds[base][round]);
     const auto [least, most] = std::ranges::minmax(ratios);
-    const double usual = median(seconds[i]);
+    const double usual = bench::median(seconds[i]);
     std::printf("  %-14s %9.1f %10.0f   %6.2f (%.2f .. %.2f) %*s %9.0f  %6.2f\n", runners[i]->name().c_str(),
-                1e3 * usual, static_cast<double>(batch) / usual, median(ratios), least, most, 4, "",
+                1e3 * usual, static_cast<double>(batch) / usual, bench::median(ratios), least, most, 4, "",
                 runners[i]->peak_mib(), runners[i]->peak_mib() / runners[base]->peak_mib());
   }
   std::fflush(stdout);

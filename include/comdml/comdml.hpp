@@ -15,6 +15,7 @@
 #include "comdml/core/parallel.hpp"
 #include "comdml/core/random.hpp"
 #include "comdml/core/sha256.hpp"
+#include "comdml/core/text_file.hpp"
 #include "comdml/core/units.hpp"
 
 #include "comdml/tensor/arena.hpp"
@@ -95,6 +96,7 @@
 #include "comdml/pairing/neighborhood.hpp"
 #include "comdml/pairing/none.hpp"
 #include "comdml/pairing/plan.hpp"
+#include "comdml/pairing/planner.hpp"
 #include "comdml/pairing/random.hpp"
 #include "comdml/pairing/star.hpp"
 #include "comdml/pairing/steady.hpp"

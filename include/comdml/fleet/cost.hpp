@@ -45,6 +45,12 @@ struct guest_terms {
   return std::max(guest.own, helper_done) + guest.after;
 }
 
+/// What a pair costs whose guest has these terms and whose helper takes `solo` alone; infinite if it lacks memory.
+[[nodiscard]] inline seconds price(const guest_terms& guest, const instance::agent& helper, seconds solo) {
+  if (guest.memory > helper.memory) return seconds::infinity();
+  return finish(guest, solo + (guest.wait + guest.work / helper.speed));
+}
+
 /// One guest of a helper.
 struct guest_of {
   agent_id agent;
@@ -109,9 +115,7 @@ template <class Cost>
   const directed_link& to = fleet.links(agent, helper);
   if (to.rate.value() == 0) return seconds::infinity();
   const directed_link& back = reads_way_back<Cost> ? fleet.links(helper, agent) : to;  // looking links up takes time
-  const guest_terms guest = cost.guest(fleet, agent, to, back, entry);
-  if (guest.memory > host.memory) return seconds::infinity();
-  return finish(guest, cost.solo(fleet, helper) + (guest.wait + guest.work / host.speed));
+  return price(cost.guest(fleet, agent, to, back, entry), host, cost.solo(fleet, helper));
 }
 
 /// Both sides compute and the link sends at the same time; the helper's own work is counted before the guest's

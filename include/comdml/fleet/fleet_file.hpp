@@ -25,12 +25,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
-#include <fstream>
 #include <initializer_list>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -39,6 +37,7 @@
 #include "comdml/core/errors.hpp"
 #include "comdml/core/ids.hpp"
 #include "comdml/core/links.hpp"
+#include "comdml/core/text_file.hpp"
 #include "comdml/core/units.hpp"
 
 namespace comdml::fleet {
@@ -65,6 +64,11 @@ struct listed_fleet {
 
 namespace detail {
 
+/// The `where` of an input_error.
+[[nodiscard]] inline std::string place_in(const std::string& file, const toml::source_position& position) {
+  return text(file, ", line ", position.line, ", column ", position.column);
+}
+
 /// A table of a fleet file, with keys that are known.
 class fleet_table {
  public:
@@ -76,7 +80,7 @@ class fleet_table {
       if (std::ranges::find(known, key.str()) == known.end()) {
         std::string all;
         for (const std::string_view one : known) all += text(all.empty() ? "" : ", ", one);
-        throw input_error{at(key.source().begin), text("unknown key \"", key.str(), "\" in ", name_),
+        throw input_error{place_in(file_, key.source().begin), text("unknown key \"", key.str(), "\" in ", name_),
                           "its keys are " + all};
       }
   }
@@ -102,7 +106,7 @@ class fleet_table {
   }
 
   [[noreturn]] void refuse(const std::string& what, const std::string& remedy) const {
-    throw input_error{at(table_.source().begin), text(name_, ' ', what), remedy};
+    throw input_error{place_in(file_, table_.source().begin), text(name_, ' ', what), remedy};
   }
   /// The same, at the place of a key.
   [[noreturn]] void refuse(std::string_view key, const std::string& what, const std::string& remedy) const {
@@ -110,11 +114,8 @@ class fleet_table {
   }
 
  private:
-  [[nodiscard]] std::string at(const toml::source_position& position) const {
-    return text(file_, ", line ", position.line, ", column ", position.column);
-  }
   [[noreturn]] void refuse(const toml::node& node, const std::string& what, const std::string& remedy) const {
-    throw input_error{at(node.source().begin), what, remedy};
+    throw input_error{place_in(file_, node.source().begin), what, remedy};
   }
 
   double number_of(const toml::node& node, std::string_view key, double least, double most, bool above) const {
@@ -149,8 +150,8 @@ inline std::vector<const toml::table*> tables_of(const std::string& file, const 
   const toml::node* const node = root.get(key);
   if (node == nullptr) return tables;
   const auto refuse = [&](const toml::node& wrong) {
-    throw input_error{text(file, ", line ", wrong.source().begin.line, ", column ", wrong.source().begin.column),
-                      text(key, " is not a list of tables"), text("begin each with [[", key, "]]")};
+    throw input_error{place_in(file, wrong.source().begin), text(key, " is not a list of tables"),
+                      text("begin each with [[", key, "]]")};
   };
   const toml::array* const all = node->as_array();
   if (all == nullptr) refuse(*node);
@@ -225,8 +226,8 @@ inline constexpr std::size_t most_listed_agents = 20'000;
   try {
     root = toml::parse(toml, std::string_view{fleet.file});
   } catch (const toml::parse_error& error) {
-    throw input_error{text(fleet.file, ", line ", error.source().begin.line, ", column ", error.source().begin.column),
-                      std::string{error.description()}, "mend the TOML there"};
+    throw input_error{detail::place_in(fleet.file, error.source().begin), std::string{error.description()},
+                      "mend the TOML there"};
   }
   const detail::fleet_table checked{fleet.file, root, "a fleet file", {"agent", "link", "defaults"}};
   const auto agents = detail::tables_of(fleet.file, root, "agent");
@@ -257,16 +258,10 @@ inline constexpr std::size_t most_listed_agents = 20'000;
 
 /// Reads a fleet file. \throws input_error that names the file, the line and the remedy
 [[nodiscard]] inline listed_fleet read_fleet(const std::filesystem::path& file, batches_per_second one_thread = {}) {
-  constexpr std::uintmax_t largest = 64 << 20;
-  std::error_code failure;
-  const std::uintmax_t size = std::filesystem::file_size(file, failure);
-  if (failure) throw input_error{file.string(), failure.message(), "give a fleet file in TOML"};
-  if (size > largest)
-    throw input_error{file.string(), text(size, " bytes are too many for a fleet"), "split the fleet"};
-  std::string content(static_cast<std::size_t>(size), '\0');
-  std::ifstream in{file, std::ios::binary};
-  if (!in.read(content.data(), static_cast<std::streamsize>(size)))
-    throw input_error{file.string(), "cannot be read", "check its permissions"};
+  const std::string content = read_text_file(file, {.most = 64 << 20,
+                                                    .what = "a fleet",
+                                                    .if_missing = "give a fleet file in TOML",
+                                                    .if_too_large = "split the fleet"});
   return parse_fleet(content, file.string(), one_thread);
 }
 

@@ -15,17 +15,16 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
-#include <fstream>
 #include <initializer_list>
 #include <limits>
 #include <string>
 #include <string_view>
-#include <system_error>
 
 #include <nlohmann/json.hpp>
 
 #include "comdml/core/atomic_file.hpp"
 #include "comdml/core/errors.hpp"
+#include "comdml/core/text_file.hpp"
 #include "comdml/fleet/profile.hpp"
 
 namespace comdml::fleet {
@@ -137,16 +136,10 @@ class profile_object {
 
 /// Reads a profile file. \throws input_error that names the file and the place
 [[nodiscard]] inline split_profile read_profile(const std::filesystem::path& file) {
-  constexpr std::uintmax_t largest = 1 << 20;  // a hundred cuts take some ten thousand bytes
-  std::error_code failure;
-  const std::uintmax_t size = std::filesystem::file_size(file, failure);
-  if (failure) throw input_error{file.string(), failure.message(), "give a split profile, or use the analytic one"};
-  if (size > largest)
-    throw input_error{file.string(), text(size, " bytes are too many for a split profile"), detail::profile_remedy};
-  std::string content(static_cast<std::size_t>(size), '\0');
-  std::ifstream in{file, std::ios::binary};
-  if (!in.read(content.data(), static_cast<std::streamsize>(size)))
-    throw input_error{file.string(), "cannot be read", "check its permissions"};
+  const std::string content = read_text_file(file, {.most = 1 << 20,  // a hundred cuts take some ten thousand bytes
+                                                    .what = "a split profile",
+                                                    .if_missing = "give a split profile, or use the analytic one",
+                                                    .if_too_large = detail::profile_remedy});
   return parse_profile(content, file.string());
 }
 

@@ -7,7 +7,6 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <optional>
 #include <span>
 #include <utility>
 #include <vector>
@@ -27,6 +26,7 @@
 #include "comdml/learn/pool.hpp"
 #include "comdml/learn/round_report.hpp"
 #include "comdml/pairing/plan.hpp"
+#include "comdml/pairing/planner.hpp"
 
 namespace comdml::learn {
 
@@ -55,7 +55,8 @@ class session {
         model_{how, images.shape(), images.classes()},
         fleet_{line, fleet.routes, hold},
         training_{how, model_, images, fleet.speed, fleet_, memory, exec},
-        committed_{model_.start(how)} {}
+        committed_{model_.start(how)},
+        planner_{how.pairing} {}
 
   /// The state that all agents agreed on at the end of the last committed round.
   [[nodiscard]] replica& committed() noexcept { return committed_; }
@@ -81,12 +82,7 @@ class session {
       status.images = from.read<std::int64_t>();
       status.memory = from.read<std::int64_t>();
     });
-    const fleet::instance now = fleet::make_instance(statuses_, settings_.batch, fleet_.links(), model_.profile);
-    if constexpr (requires { settings_.pairing.replan(now, *last_plan_); })
-      last_plan_ = last_plan_ ? settings_.pairing.replan(now, *last_plan_) : settings_.pairing.plan(now);
-    else
-      last_plan_ = settings_.pairing.plan(now);
-    return *last_plan_;
+    return planner_.next(fleet::make_instance(statuses_, settings_.batch, fleet_.links(), model_.profile));
   }
 
   /// The plan of algorithms that know no offloading.
@@ -275,11 +271,11 @@ class session {
   peers<typename J::transport> fleet_;
   local_training<J, Images> training_;
   replica committed_;
+  pairing::planner<typename J::pairing> planner_;
 
   // of the current round
   double learning_rate_ = 0;
   std::vector<fleet::status> statuses_;
-  std::optional<pairing::plan> last_plan_;
   double train_loss_ = 0;
   bytes weight_bytes_{};
   std::vector<agent_id> sat_out_;

@@ -292,9 +292,7 @@ struct bottleneck {
   }
 
   pairing::plan finish(const detail::offers<Cost>& prices, std::vector<assignment> pairs) const {
-    std::ranges::stable_sort(pairs, [](const assignment& a, const assignment& b) {
-      return a.solo > b.solo || (a.solo == b.solo && a.slow < b.slow);
-    });
+    detail::sort_slowest_first(pairs);
     return complete(prices.fleet(), std::move(pairs), cost);
   }
 };

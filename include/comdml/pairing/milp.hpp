@@ -184,9 +184,7 @@ struct milp {
       for (std::size_t c = 0; c < columns_.size(); ++c)
         if (glp_mip_col_val(program_.get(), number(c)) > .5)
           chosen.push_back(assign(fleet, columns_[c].slow, columns_[c].fast, columns_[c].entry, model));
-      std::ranges::stable_sort(chosen, [](const assignment& a, const assignment& b) {
-        return a.solo > b.solo || (a.solo == b.solo && a.slow < b.slow);
-      });
+      detail::sort_slowest_first(chosen);
       return chosen;
     }
 

@@ -102,9 +102,7 @@ struct star {
       std::ranges::stable_sort(order, [](const auto& a, const auto& b) { return a.first > b.first; });
       for (const auto& [need, r] : order) now.rows.push_back(r);
       if (!(now.rows.size() <= few ? place_trying(now) : place_once(now))) return std::nullopt;
-      std::ranges::stable_sort(now.pairs, [](const assignment& a, const assignment& b) {
-        return a.solo > b.solo || (a.solo == b.solo && a.slow < b.slow);
-      });
+      detail::sort_slowest_first(now.pairs);
       return std::move(now.pairs);
     }
 

@@ -85,27 +85,4 @@ struct steady {
 
 static_assert(PairingPolicy<steady<>>);
 
-/// Plans round after round: `replan` where the policy has it, `plan` otherwise.
-template <PairingPolicy Policy>
-class planner {
- public:
-  explicit planner(Policy policy = {}) : policy_{std::move(policy)} {}
-
-  /// The plan of the next round. Agents that were asked for the same instances before give the same one.
-  [[nodiscard]] const pairing::plan& next(const fleet::instance& fleet) {
-    if constexpr (requires { policy_.replan(fleet, *last_); }) {
-      if (last_) {
-        last_ = policy_.replan(fleet, *last_);
-        return *last_;
-      }
-    }
-    last_ = policy_.plan(fleet);
-    return *last_;
-  }
-
- private:
-  Policy policy_;
-  std::optional<pairing::plan> last_;
-};
-
 }  // namespace comdml::pairing

@@ -11,6 +11,7 @@
 #include "comdml/fleet/estimate.hpp"
 #include "comdml/pairing/bottleneck.hpp"
 #include "comdml/pairing/greedy.hpp"
+#include "comdml/pairing/planner.hpp"
 #include "comdml/pairing/star.hpp"
 #include "comdml/testing/check_pairing.hpp"
 #include "support.hpp"

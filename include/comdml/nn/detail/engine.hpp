@@ -192,7 +192,7 @@ class engine {
     from.raw = raw_[*a.producer];
     from.scale = scale(*a.producer);
     from.shift = shift(*a.producer);
-    from.keep = a.kept ? values_[index] : nullptr;
+    from.keep = values_[index];
     using kind = fused_activation::residual;
     const auto project = [&](std::size_t convolution) {
       from.projected = raw_[convolution];

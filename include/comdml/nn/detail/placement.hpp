@@ -79,7 +79,7 @@ struct batch_layout {
     const std::size_t read = activations[a].readers.empty() ? count : activations[a].readers.back();
     if (!activations[a].residual_of) return read;
     const std::size_t sum = *activations[a].residual_of;
-    return std::max(read, activations[sum].kept || sum == last ? made(sum) : self(self, sum));
+    return std::max(read, activations[sum].kept ? made(sum) : self(self, sum));
   };
 
   batch_layout layout;

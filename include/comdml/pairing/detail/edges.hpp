@@ -110,7 +110,7 @@ class implicit_edges {
     const seconds own = offers_.solo()[fast];
     const fleet::instance::agent& host = offers_.fleet().agents[fast];
     for (std::size_t need = list == 0 ? 0 : need_ends_[list - 1]; need < need_ends_[list]; ++need)
-      if (offers<Cost>::price(needs_[need], host, own) <= time_) return true;
+      if (fleet::price(needs_[need], host, own) <= time_) return true;
     return false;
   }
   [[nodiscard]] seconds cost(std::size_t row, std::uint32_t column) const {

@@ -12,6 +12,7 @@
 #include "comdml/concepts.hpp"
 #include "comdml/fleet/cost.hpp"
 #include "comdml/fleet/instance.hpp"
+#include "comdml/pairing/plan.hpp"
 
 namespace comdml::pairing::detail {
 
@@ -34,6 +35,13 @@ template <CostModel Cost>
   }
   std::ranges::stable_sort(order, [&](agent_id a, agent_id b) { return solo[a.value] > solo[b.value]; });
   return order;
+}
+
+/// Puts the pairs into that order of their slow agents.
+inline void sort_slowest_first(std::vector<assignment>& pairs) {
+  std::ranges::stable_sort(pairs, [](const assignment& a, const assignment& b) {
+    return a.solo > b.solo || (a.solo == b.solo && a.slow < b.slow);
+  });
 }
 
 /// An entry that a guest may use, and its terms.
@@ -69,7 +77,7 @@ class offers {
     if constexpr (StarCostModel<Cost>) {
       const fleet::instance::agent& host = fleet_.agents[fast.value];
       for (const guest_option& option : options(slow, fast, to))
-        if (const seconds cost = price(option.terms, host, solo_[fast.value]); cost < seconds::infinity())
+        if (const seconds cost = fleet::price(option.terms, host, solo_[fast.value]); cost < seconds::infinity())
           f(option.entry, cost);
     } else {
       for (std::size_t entry = 0; entry < fleet_.profile.splits.size(); ++entry)
@@ -83,13 +91,6 @@ class offers {
       if (cost < least.cost) least = {cost, entry};
     });
     return least;
-  }
-
-  /// What a pair costs whose guest has these terms; infinite if the helper lacks memory.
-  [[nodiscard]] static seconds price(const fleet::guest_terms& guest, const fleet::instance::agent& host,
-                                     seconds solo) {
-    if (guest.memory > host.memory) return seconds::infinity();
-    return fleet::finish(guest, solo + (guest.wait + guest.work / host.speed));
   }
 
   /// What `slow` can use over these links.
