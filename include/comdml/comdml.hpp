@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSL-1.0
 /// \file
 /// Every public header that needs nothing beyond the library's own dependencies: for programs. The library's own files
-/// include narrow headers. Left out, to be included by those who want them: comdml/data/digits.hpp (a data set) and
-/// comdml/testing/ (checkers for your own types).
+/// include narrow headers. Left out, to be included by those who want them: comdml/data/digits.hpp (a data set),
+/// comdml/testing/ (checkers for your own types), and the files that are JSON, whose parser takes seconds to compile:
+/// comdml/nn/weights_file.hpp (a model's weights), comdml/fleet/profile_file.hpp and comdml/report/metrics.hpp.
 #pragma once
 
 #include "comdml/concepts.hpp"
@@ -42,12 +43,10 @@
 #include "comdml/nn/repeat.hpp"
 #include "comdml/nn/residual.hpp"
 #include "comdml/nn/resnet.hpp"
-#include "comdml/nn/safetensors.hpp"
 #include "comdml/nn/schedule.hpp"
 #include "comdml/nn/sequential.hpp"
 #include "comdml/nn/sgd.hpp"
 #include "comdml/nn/shortcuts.hpp"
-#include "comdml/nn/weights_file.hpp"
 
 #include "comdml/split/analytic_profile.hpp"
 #include "comdml/split/auxiliary_head.hpp"
@@ -87,7 +86,6 @@
 #include "comdml/fleet/fleet.hpp"
 #include "comdml/fleet/instance.hpp"
 #include "comdml/fleet/profile.hpp"
-#include "comdml/fleet/profile_file.hpp"
 
 #include "comdml/pairing/auction.hpp"
 #include "comdml/pairing/bottleneck.hpp"
@@ -115,5 +113,3 @@
 #include "comdml/learn/pool.hpp"
 #include "comdml/learn/round_report.hpp"
 #include "comdml/learn/session.hpp"
-
-#include "comdml/report/metrics.hpp"

@@ -4,6 +4,8 @@
 /// Time-outs and lost peers are values of a Transport, not exceptions.
 #pragma once
 
+#include <cstddef>
+#include <initializer_list>
 #include <sstream>
 #include <stdexcept>
 #include <string>
@@ -40,20 +42,57 @@ class run_error : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+namespace detail {
+
+/// A reference to something that can be streamed. Messages are joined by one function for all, not by one for each
+/// list of types: they are a large part of what a program that includes the library has to compile.
+class streamed {
+ public:
+  template <class T>
+  explicit streamed(const T& value)
+      : value_{&value}, write_{[](std::ostream& out, const void* what) { out << *static_cast<const T*>(what); }} {}
+  template <std::size_t N>
+  explicit streamed(const char (&value)[N])
+      : value_{value}, write_{[](std::ostream& out, const void* what) { out << static_cast<const char*>(what); }} {}
+
+  friend std::ostream& operator<<(std::ostream& out, const streamed& part) {
+    part.write_(out, part.value_);
+    return out;
+  }
+
+ private:
+  const void* value_;
+  void (*write_)(std::ostream&, const void*);
+};
+
+[[nodiscard, gnu::cold]] inline std::string join(std::initializer_list<streamed> parts) {
+  std::ostringstream out;
+  for (const streamed& part : parts) out << part;
+  return std::move(out).str();
+}
+
+[[noreturn, gnu::cold]] inline void break_contract(std::initializer_list<streamed> parts) {
+  throw contract_error{join(parts)};
+}
+
+}  // namespace detail
+
 /// The text of its arguments, streamed one after another.
 template <class... Parts>
 [[nodiscard]] std::string text(const Parts&... parts) {
-  std::ostringstream out;
-  (out << ... << parts);
-  return std::move(out).str();
+  return detail::join({detail::streamed(parts)...});
+}
+
+/// What COMDML_REQUIRE throws.
+template <class... Parts>
+[[noreturn]] void break_contract(const Parts&... parts) {
+  detail::break_contract({detail::streamed(parts)...});
 }
 
 }  // namespace comdml
 
 /// Checks a precondition in every build; the further arguments are streamed into the message, values included.
-#define COMDML_REQUIRE(condition, ...)                                                          \
-  do {                                                                                          \
-    if (!(condition))                                                                           \
-      throw ::comdml::contract_error{                                                           \
-          ::comdml::text(__FILE__, ":", __LINE__, ": requires " #condition ": ", __VA_ARGS__)}; \
+#define COMDML_REQUIRE(condition, ...)                                                                               \
+  do {                                                                                                               \
+    if (!(condition)) ::comdml::break_contract(__FILE__, ":", __LINE__, ": requires " #condition ": ", __VA_ARGS__); \
   } while (false)

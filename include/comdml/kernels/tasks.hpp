@@ -180,9 +180,6 @@ struct gradient_sink {
   float* result = nullptr;
 };
 
-/// Sums of a block of images, in double: [dz][dz (y - mean)][dz (projected - mean)], `pitch` each.
-using gradient_sums = double*;
-
 struct backward_task {
   convolution_shape shape;
   source from{};

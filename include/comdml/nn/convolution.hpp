@@ -42,7 +42,8 @@ struct small_tile_algorithm {
 
 /// Square kernel of odd size up to 11, zero padding of (kernel - 1) / 2, no bias. Tensors and meaning are those of
 /// convolution_gemm, its reference twin, which computes in double in its place. `Algorithm` says how a 3x3 kernel of
-/// stride 1 is computed over at least 16 channels; other shapes are direct.
+/// stride 1 is computed where the pixels it reads lie a multiple of 16 floats apart, as they do behind another
+/// convolution; other shapes are direct.
 template <class Algorithm>
 struct basic_convolution {
   static constexpr bool backward_reads_output = false;

@@ -39,9 +39,27 @@ struct unit_place {
   std::size_t element = 0;
 };
 
-/// A run of a body's units, itself a layer.
+template <class L>
+inline constexpr bool has_fusible_units = is_fusible<L>;
+template <class Element>
+inline constexpr bool has_fusible_units<repeat<Element>> = is_fusible<Element>;
+
+/// Whether a body's fusible units come before all others: then what the engine leaves of a run has none.
 template <class Body>
-class unit_run : public chain<unit_run<Body>> {
+inline constexpr bool has_fusible_units_first = false;
+template <class... Children>
+inline constexpr bool has_fusible_units_first<sequential<Children...>> = [] {
+  bool other = false, first = true;
+  ((has_fusible_units<Children> ? (first = first && !other) : (other = true)), ...);
+  return first;
+}();
+
+/// A run of a body's units, itself a layer.
+/// \tparam Left  the run is what the engine leaves, and has no fusible units: their layer by layer twins, half of what
+/// a
+///               ResNet would have to compile, are left out
+template <class Body, bool Left = false>
+class unit_run : public chain<unit_run<Body, Left>> {
  public:
   unit_run(const Body& body, std::span<const unit_place> places) : body_{&body}, places_{places} {}
 
@@ -59,7 +77,9 @@ class unit_run : public chain<unit_run<Body>> {
   template <class Function>
   void visit(std::size_t i, Function&& f) const {
     body_->visit(places_[i].child, [&]<class Child>(const Child& child) {
-      if constexpr (is_repeat<Child>::value)
+      if constexpr (Left && has_fusible_units<Child>)
+        COMDML_REQUIRE(false, "unit ", i, " is the engine's");
+      else if constexpr (is_repeat<Child>::value)
         child.visit(places_[i].element, f);
       else
         f(child);
@@ -207,7 +227,7 @@ class network {
       }
     }
     if (rest.size() > 0) {
-      const auto units = row(rest);
+      const auto units = left(rest);
       const image_shape in = shapes_[rest.begin];
       work.memory_ = how == mode::train ? memory.template take<T>(units.memory_size(in, images)) : std::span<T>{};
       units.template forward<T>(
@@ -240,9 +260,9 @@ class network {
     std::span<T> inner_gradient = input_gradient;
     if (rest.size() > 0) {
       if (fused) inner_gradient = memory.template take<T>(work.inner_.size());
-      row(rest).template backward<T>({shapes_[rest.begin], work.images_, work.inner_, work.output_, output_gradient,
-                                      parameters.subspan(fused_values), work.memory_, inner_gradient,
-                                      parameter_gradient.subspan(fused_values), memory, exec});
+      left(rest).template backward<T>({shapes_[rest.begin], work.images_, work.inner_, work.output_, output_gradient,
+                                       parameters.subspan(fused_values), work.memory_, inner_gradient,
+                                       parameter_gradient.subspan(fused_values), memory, exec});
     }
     if constexpr (std::same_as<T, float>)
       if (fused)
@@ -253,6 +273,12 @@ class network {
  private:
   [[nodiscard]] detail::unit_run<Body> row(index_range run) const {
     return {body_, std::span{places_}.subspan(run.begin, run.size())};
+  }
+
+  /// The same of units that the engine leaves.
+  [[nodiscard]] auto left(index_range run) const {
+    constexpr bool apart = std::same_as<T, float> && detail::has_fusible_units_first<Body>;
+    return detail::unit_run<Body, apart>{body_, std::span{places_}.subspan(run.begin, run.size())};
   }
 
   /// Units of the run that the engine computes: the first ones, up to one that it does not know.

@@ -10,6 +10,7 @@
 #include <cmath>
 #include <cstddef>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "comdml/core/parallel.hpp"
@@ -323,19 +324,23 @@ class engine {
     }
     const fused_activation& out = graph_.activations.back();
     const std::size_t lanes = static_cast<std::size_t>(std::max(exec.threads, 1));
-    const std::size_t groups = (images_ + images_at_once - 1) / images_at_once;
+    // As many groups for each thread, if there are images enough.
+    const std::size_t turns = (images_ + lanes * images_at_once - 1) / (lanes * images_at_once);
+    const std::size_t groups = std::min(images_, turns * lanes);
     float* scratch = take(memory, lanes * scratch_size);
     float* buffers = take(memory, lanes * layout_.size * images_at_once);
+    std::vector<engine> views(lanes, *this);  // the same graph, with each thread's buffers
+    for (std::size_t lane = 0; lane < lanes; ++lane)
+      views[lane].put(buffers + lane * layout_.size * images_at_once, images_at_once);
 
     parallel_team(exec, [&](const team& crew) {
       float* const own = scratch + crew.lane() * scratch_size;
       pack(crew, parameters, false, packed, own);
       crew.barrier();
-      engine view = *this;  // the same graph, with this thread's buffers
-      view.put(buffers + crew.lane() * layout_.size * images_at_once, images_at_once);
+      engine& view = views[crew.lane()];
       const std::size_t in_size = pixels(graph_.activations.front()) * graph_.activations.front().pitch;
       crew.share(groups, [&](std::size_t group) {
-        const std::size_t begin = group * images_at_once, some = std::min(images_at_once, images_ - begin);
+        const std::size_t begin = images_ * group / groups, some = images_ * (group + 1) / groups - begin;
         view.input_ = input_ + begin * in_size;
         for (std::size_t k = 0; k < count; ++k) {
           const fused_convolution& c = graph_.convolutions[k];
@@ -444,7 +449,7 @@ class engine {
     if (a.kind == fused_activation::residual::projected) one(a.other, 2);
   }
 
-  /// Images that a thread takes through all layers at once in inference.
+  /// Images that a thread takes through all layers at once in inference, at most.
   static constexpr std::size_t images_at_once = 8;
 
   fused_graph graph_;

@@ -130,7 +130,7 @@ class fused_graph {
 
   /// Decides what is kept, once all units are there: what is read more than once. Of a chain of sums z' = relu(y + z)
   /// only every second one: the others are made of their y and the kept z before them at the price of one more reading,
-  /// and a fourth of a batch's memory is saved.
+  /// and a sixth of a batch's memory is saved.
   void choose_kept() {
     using kind = fused_activation::residual;
     for (std::size_t i = 0; i < activations.size(); ++i) {
