@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -84,29 +85,31 @@ template <CostModel Cost>
 [[nodiscard]] std::vector<seconds> pair_costs(const fleet::instance& fleet, std::span<const assignment> pairs,
                                               const Cost& cost) {
   std::vector<std::size_t> entries;
-  std::vector<std::vector<std::size_t>> guests(fleet.agents.size());  // numbers of pairs, by helper
+  entries.reserve(pairs.size());
+  std::vector<std::uint32_t> guests(fleet.agents.size(), 0);  // how many, by helper
   for (const assignment& pair : pairs) {
     COMDML_REQUIRE(pair.slow.value < guests.size() && pair.fast.value < guests.size(), pair.slow, " -> ", pair.fast);
     const std::optional<std::size_t> entry = entry_of(fleet.profile, pair);
     COMDML_REQUIRE(entry.has_value(), "no cut ", pair.split, " by ", pair.codec, " in the split profile");
-    guests[pair.fast.value].push_back(entries.size());
+    ++guests[pair.fast.value];
     entries.push_back(*entry);
   }
   std::vector<seconds> costs(pairs.size());
-  for (const std::vector<std::size_t>& star : guests) {
-    if (star.size() == 1) {
-      const std::size_t only = star.front();
-      costs[only] = cost.pair(fleet, pairs[only].slow, pairs[only].fast, entries[only]);
-    } else if (star.size() > 1) {
-      COMDML_REQUIRE(StarCostModel<Cost>, "agent ", pairs[star.front()].fast, " has ", star.size(),
-                     " guests, and this cost model knows pairs only (concept StarCostModel)");
-      if constexpr (StarCostModel<Cost>) {
-        std::vector<fleet::guest_of> served;
-        served.reserve(star.size());
-        for (const std::size_t p : star) served.push_back({pairs[p].slow, entries[p]});
-        const std::vector<seconds> theirs = fleet::star_costs(fleet, pairs[star.front()].fast, served, cost);
-        for (std::size_t g = 0; g < star.size(); ++g) costs[star[g]] = theirs[g];
-      }
+  std::map<agent_id, std::vector<std::size_t>> stars;  // numbers of pairs, by helper
+  for (std::size_t p = 0; p < pairs.size(); ++p)
+    if (guests[pairs[p].fast.value] == 1)
+      costs[p] = cost.pair(fleet, pairs[p].slow, pairs[p].fast, entries[p]);
+    else
+      stars[pairs[p].fast].push_back(p);
+  for (const auto& [helper, star] : stars) {
+    COMDML_REQUIRE(StarCostModel<Cost>, "agent ", helper, " has ", star.size(),
+                   " guests, and this cost model knows pairs only (concept StarCostModel)");
+    if constexpr (StarCostModel<Cost>) {
+      std::vector<fleet::guest_of> served;
+      served.reserve(star.size());
+      for (const std::size_t p : star) served.push_back({pairs[p].slow, entries[p]});
+      const std::vector<seconds> theirs = fleet::star_costs(fleet, helper, served, cost);
+      for (std::size_t g = 0; g < star.size(); ++g) costs[star[g]] = theirs[g];
     }
   }
   return costs;
