@@ -7,6 +7,7 @@
 #include <iterator>
 #include <optional>
 #include <string_view>
+#include <utility>
 
 #include "comdml/core/errors.hpp"
 #include "comdml/pairing/auction.hpp"
@@ -19,6 +20,7 @@
 #endif
 #include "comdml/pairing/random.hpp"
 #include "comdml/pairing/star.hpp"
+#include "comdml/pairing/steady.hpp"
 #include "texts.hpp"
 
 namespace program {
@@ -115,7 +117,13 @@ any_cost make_cost(const std::string& name) {
 any_pairing make_pairing(const pairing_choice& choice) {
   const entry* const chosen = find(choice.policy);
   COMDML_REQUIRE(chosen != nullptr, "no policy is called ", choice.policy);
-  return chosen->make(choice, make_cost(choice.cost));
+  const any_cost cost = make_cost(choice.cost);
+  any_pairing policy = chosen->make(choice, cost);
+  if (!choice.steady) return policy;
+  return any_pairing{pairing::steady<any_pairing, any_cost>{.policy = std::move(policy),
+                                                            .cost = cost,
+                                                            .minimum_gain = choice.minimum_gain,
+                                                            .move_cost = comdml::seconds{choice.move_cost}}};
 }
 
 std::string license() {

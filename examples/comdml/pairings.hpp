@@ -17,6 +17,7 @@
 #include "comdml/fleet/cost.hpp"
 #include "comdml/fleet/instance.hpp"
 #include "comdml/pairing/plan.hpp"
+#include "comdml/pairing/planner.hpp"
 
 namespace program {
 
@@ -39,10 +40,11 @@ struct any_cost {
 };
 static_assert(comdml::StarCostModel<any_cost>);
 
-/// A plan, and what no pairing can beat, where a policy knows that.
-struct bounded_plan {
+/// A plan, and what else its policy knows.
+struct explained_plan {
   comdml::pairing::plan plan;
-  std::optional<comdml::seconds> bound{};
+  std::optional<comdml::seconds> bound{};              ///< no pairing is faster
+  std::optional<std::vector<std::size_t>> messages{};  ///< that each agent sent to negotiate it
 };
 
 /// Models PairingPolicy. By default nobody helps anybody.
@@ -52,22 +54,40 @@ class any_pairing {
   template <class P>
     requires(!std::same_as<P, any_pairing> && comdml::PairingPolicy<P>)
   explicit any_pairing(P policy)
-      : solve_{[policy = std::move(policy)](const comdml::fleet::instance& fleet) -> bounded_plan {
+      : repeatable_{comdml::pairing::repeatable(policy)},
+        solve_{[policy](const comdml::fleet::instance& fleet) -> explained_plan {
           if constexpr (requires { policy.solve(fleet).bound; }) {
             auto result = policy.solve(fleet);
             return {std::move(result.plan), result.bound};
+          } else if constexpr (requires { policy.solve(fleet).messages; }) {
+            auto result = policy.solve(fleet);
+            return {std::move(result.plan), std::nullopt, std::move(result.messages)};
           } else {
             return {policy.plan(fleet)};
           }
-        }} {}
+        }} {
+    if constexpr (requires(const comdml::fleet::instance& fleet, const comdml::pairing::plan& last) {
+                    policy.replan(fleet, last);
+                  })
+      replan_ = [policy](const comdml::fleet::instance& fleet, const comdml::pairing::plan& last) {
+        return policy.replan(fleet, last);
+      };
+  }
 
-  [[nodiscard]] bounded_plan solve(const comdml::fleet::instance& fleet) const {
-    return solve_ ? solve_(fleet) : bounded_plan{comdml::pairing::complete(fleet, {}, any_cost{})};
+  [[nodiscard]] explained_plan solve(const comdml::fleet::instance& fleet) const {
+    return solve_ ? solve_(fleet) : explained_plan{comdml::pairing::complete(fleet, {}, any_cost{})};
   }
   [[nodiscard]] comdml::pairing::plan plan(const comdml::fleet::instance& fleet) const { return solve(fleet).plan; }
+  [[nodiscard]] comdml::pairing::plan replan(const comdml::fleet::instance& fleet,
+                                             const comdml::pairing::plan& last) const {
+    return replan_ ? replan_(fleet, last) : plan(fleet);
+  }
+  [[nodiscard]] bool repeatable() const noexcept { return repeatable_; }
 
  private:
-  std::function<bounded_plan(const comdml::fleet::instance&)> solve_;
+  bool repeatable_ = true;
+  std::function<explained_plan(const comdml::fleet::instance&)> solve_;
+  std::function<comdml::pairing::plan(const comdml::fleet::instance&, const comdml::pairing::plan&)> replan_;
 };
 static_assert(comdml::PairingPolicy<any_pairing>);
 
@@ -77,6 +97,9 @@ struct pairing_choice {
   std::string cost = "overlapped";
   double time_limit = 10;  ///< in seconds, for milp
   std::uint64_t seed = 1;  ///< for random
+  bool steady = false;     ///< pairs stay together unless changing them gains enough
+  double minimum_gain = .1;
+  double move_cost = 0;  ///< in seconds
 };
 
 /// Values that --pairing knows, for people.

@@ -128,10 +128,11 @@ int plan(const plan_options& options) {
                       .plan = {},
                       .solve_time = {}};
   const auto begin = std::chrono::steady_clock::now();
-  bounded_plan answer = policy.solve(round.fleet);
+  explained_plan answer = policy.solve(round.fleet);
   round.solve_time = seconds{std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count()};
   round.plan = std::move(answer.plan);
   round.bound = answer.bound;
+  round.messages = std::move(answer.messages);
   const std::size_t agents = round.fleet.agents.size();
   if (options.pairing.policy == "bottleneck")
     round.optimum = round.plan.makespan;

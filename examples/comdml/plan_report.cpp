@@ -126,14 +126,16 @@ nlohmann::ordered_json to_json(const planned_round& round) {
   json alone = json::array();
   for (const agent_id agent : round.plan.alone) alone.push_back(agent.value);
   const std::optional<double> distance = gap(round);
-  return {{"policy", round.policy},
-          {"makespan_s", round.plan.makespan.value()},
-          {"alone_s", round.plan.alone_makespan.value()},
-          {"optimal_s", round.optimum ? json(round.optimum->value()) : json(nullptr)},
-          {"gap", distance ? json(*distance) : json(nullptr)},
-          {"solve_ms", 1e3 * round.solve_time.value()},
-          {"pairs", std::move(pairs)},
-          {"alone", std::move(alone)}};
+  json object{{"policy", round.policy},
+              {"makespan_s", round.plan.makespan.value()},
+              {"alone_s", round.plan.alone_makespan.value()},
+              {"optimal_s", round.optimum ? json(round.optimum->value()) : json(nullptr)},
+              {"gap", distance ? json(*distance) : json(nullptr)},
+              {"solve_ms", 1e3 * round.solve_time.value()},
+              {"pairs", std::move(pairs)},
+              {"alone", std::move(alone)}};
+  if (round.messages) object["messages"] = *round.messages;
+  return object;
 }
 
 void print(std::ostream& out, const planned_round& round) {
@@ -201,6 +203,11 @@ void print(std::ostream& out, const planned_round& round) {
   if (round.bound)
     out << "proved by " << round.policy << ": no pairing takes less than " << in_seconds(*round.bound) << ", gap "
         << percent(*round.bound > seconds{} ? round.plan.makespan / *round.bound - 1 : 0) << '\n';
+  if (round.messages) {
+    const auto sum = std::accumulate(round.messages->begin(), round.messages->end(), std::size_t{0});
+    out << "messages: " << fixed(static_cast<double>(sum) / static_cast<double>(agents), 1) << " per agent, at most "
+        << *std::ranges::max_element(*round.messages) << '\n';
+  }
   out << "planned in " << fixed(1e3 * round.solve_time.value(), 3) << " ms\n";
 
   if (round.sensitivity.empty()) return;

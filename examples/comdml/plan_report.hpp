@@ -3,6 +3,7 @@
 /// A plan, for people and as JSON.
 #pragma once
 
+#include <cstddef>
 #include <iosfwd>
 #include <optional>
 #include <string>
@@ -31,9 +32,10 @@ struct planned_round {
   std::string cost_name;
   any_cost cost;
   comdml::pairing::plan plan;
-  std::optional<comdml::seconds> bound{};    ///< that the policy proved: no pairing is faster
-  comdml::seconds solve_time;                ///< of the policy
-  std::optional<comdml::seconds> optimum{};  ///< of all plans in which a helper has one guest
+  std::optional<comdml::seconds> bound{};              ///< that the policy proved: no pairing is faster
+  std::optional<std::vector<std::size_t>> messages{};  ///< that each agent sent, if the policy negotiates
+  comdml::seconds solve_time;                          ///< of the policy
+  std::optional<comdml::seconds> optimum{};            ///< of all plans in which a helper has one guest
   std::vector<what_if> sensitivity{};
 };
 

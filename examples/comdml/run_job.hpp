@@ -56,7 +56,15 @@ comdml::learn::settings<J> settings_of(const train_task& task) {
   how.augmentation =
       choose<any_augmentation>(o.augment, pair{"none", data::none{}}, pair{"crop-flip", data::crop_flip{}},
                                pair{"crop-flip-cutout", data::crop_flip_cutout{}});
-  how.pairing = make_pairing({.policy = o.pairing, .cost = o.cost, .time_limit = o.time_limit, .seed = o.seed});
+  const bool measured = o.replan == "measured";
+  how.knowledge = measured ? learn::knowledge::measured : learn::knowledge::declared;
+  how.pairing = make_pairing({.policy = o.pairing,
+                              .cost = o.cost,
+                              .time_limit = o.time_limit,
+                              .seed = o.seed,
+                              .steady = measured,
+                              .minimum_gain = o.minimum_gain,
+                              .move_cost = o.move_cost});
   how.collective = choose<any_collective>(o.collective, pair{"halving-doubling", comm::halving_doubling{}},
                                           pair{"ring", comm::ring{}});
   how.algorithm =

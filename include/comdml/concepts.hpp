@@ -309,7 +309,8 @@ concept StarCostModel = CostModel<C> &&
   { cost.guest(fleet, agent, to, back, entry) } -> std::same_as<fleet::guest_terms>;
 };
 
-/// Who helps whom, and where to cut. A pure function: the same instance gives the same plan on every agent.
+/// Who helps whom, and where to cut. A pure function: the same instance gives the same plan on every agent, unless the
+/// policy says otherwise (pairing::repeatable).
 /// `testing::check_pairing` validates plans and compares them with brute force.
 template <class P>
 concept PairingPolicy = requires(const P policy, const fleet::instance& fleet) {

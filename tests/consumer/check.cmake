@@ -1,5 +1,5 @@
-# Builds the project beside this file as a user would (WAY: package, pkg_config or subproject), runs it, and checks that
-# exactly one BLAS is linked. The installed tree is moved before use: nothing in it may point back.
+# Builds the project beside this file as a user would (WAY: package, the same with the component milp, pkg_config or
+# subproject), runs it, and checks that exactly one BLAS is linked, and GLPK by nobody who did not ask for it. The installed tree is moved before use: nothing in it may point back.
 cmake_minimum_required(VERSION 3.25)
 
 function(run)
@@ -34,6 +34,9 @@ else()
   if(WAY STREQUAL "subproject")
     set(found_by "-DCOMDML_SOURCE=${SOURCE}")
   endif()
+  if(WAY STREQUAL "milp")
+    list(APPEND found_by "-DCOMDML_COMPONENTS=milp")
+  endif()
   run("${CMAKE_COMMAND}" -S "${CMAKE_CURRENT_LIST_DIR}" -B "${WORK}/build" -G "${GENERATOR}"
     "-DCMAKE_CXX_COMPILER=${COMPILER}" ${found_by})
   run("${CMAKE_COMMAND}" --build "${WORK}/build")
@@ -49,4 +52,14 @@ run("${READELF}" -d "${program}")
 string(REGEX MATCHALL "lib[a-z]*(blas|lapack)[a-z]*\\.so" libraries "${output}")
 if(NOT libraries STREQUAL "libopenblas.so")
   message(FATAL_ERROR "expected exactly libopenblas.so among the needed libraries, got: ${libraries}")
+endif()
+if(output MATCHES "libglpk")
+  message(FATAL_ERROR "GLPK is linked unasked")
+endif()
+
+if(WAY STREQUAL "milp")
+  run("${WORK}/build/integer_program")
+  if(NOT output STREQUAL "1 pair, proved optimal\n")
+    message(FATAL_ERROR "the integer program found: ${output}")
+  endif()
 endif()

@@ -169,6 +169,12 @@ TEST_CASE("every policy plans, and none beats the optimum over pairs but stars")
     CHECK(again["pairs"] == result["pairs"]);
   }
   CHECK(files.result({"--pairing", "none"})["pairs"].empty());
+  for (const std::string policy : {"auction", "deferred_acceptance"}) {
+    const json result = files.result({"--pairing", policy});
+    REQUIRE(result["messages"].size() == 5);
+    for (const json& sent : result["messages"]) CHECK(sent > 0);
+    CHECK(contains(files.plan({"--pairing", policy}).out, "messages: "));
+  }
   // A fast agent serves several others: better than any pairs.
   const json star = files.result({"--pairing", "star:3"});
   CHECK(double{star["gap"]} < 0);
@@ -369,6 +375,10 @@ TEST_CASE("training takes fleet files, codecs, cost models and every policy") {
     const json once = trained({"--pairing", policy, "--threads", "1"});
     CHECK(trained({"--pairing", policy, "--threads", "4"})["weights_sha256"] == once["weights_sha256"]);
   }
+  // Declared speeds are what simulated agents turn out to have, so measured ones give the same pairs.
+  const json measured_speeds = trained({"--replan", "measured", "--rounds", "3"});
+  CHECK(measured_speeds["weights_sha256"] == trained({"--rounds", "3"})["weights_sha256"]);
+  CHECK(trained({"--replan", "measured", "--clock", "wall", "--rounds", "3"})["rounds"] == 3);
   // A star: one helper, all others its guests.
   write(fleet,
         "[[agent]]\nbatches_per_second = 8\n[[agent]]\nbatches_per_second = 0.2\n[[agent]]\nbatches_per_second = 0.2\n"

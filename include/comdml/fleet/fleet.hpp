@@ -25,10 +25,21 @@ struct agent_profile {
   friend bool operator==(const agent_profile&, const agent_profile&) = default;
 };
 
-/// A fleet: agent i is agents[i]; `links` has the same number of agents.
+/// From a round on, an agent computes at another speed than it declared. Under the wall clock nothing comes of it.
+struct speed_change {
+  round_index from;
+  agent_id agent;
+  batches_per_second speed;
+
+  friend bool operator==(const speed_change&, const speed_change&) = default;
+};
+
+/// A fleet: agent i is agents[i]; `links` has the same number of agents. Of an agent's changes, those of a later round
+/// come later; nobody is told of them, so plans follow them only where speeds are measured.
 struct description {
   std::vector<agent_profile> agents;
   link_matrix links;
+  std::vector<speed_change> changes{};
 
   friend bool operator==(const description&, const description&) = default;
 };

@@ -56,7 +56,10 @@ class fleet_trainer {
       const std::size_t i = endpoint.self().value;
       const data::shard<Set> own{train, shards[i]};
       const data::shard<Set> own_test{test, every(agents, i, test.size())};
-      agent<J> self{endpoint, {routes, fleet_.agents[i].speed, fleet_.agents[i].memory}, settings_, exec, memory};
+      membership mine{routes, fleet_.agents[i].speed, fleet_.agents[i].memory};
+      for (const fleet::speed_change& change : fleet_.changes)
+        if (change.agent == endpoint.self()) mine.changes.emplace_back(change.from, change.speed);
+      agent<J> self{endpoint, std::move(mine), settings_, exec, memory};
       if (i == 0)
         self.run_into(past, own, &own_test, observer, hold);
       else

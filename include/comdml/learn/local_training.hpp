@@ -71,6 +71,9 @@ class local_training {
     return share * (batches{static_cast<double>(count) / static_cast<double>(settings_.batch)} / speed_);
   }
 
+  /// The speed from now on: what computing costs under a virtual clock.
+  void set_speed(batches_per_second speed) noexcept { speed_ = speed; }
+
   /// Runs `body(workspace)` in a compute slot.
   template <class Body>
   void compute(seconds duration, Body&& body) {
@@ -89,6 +92,8 @@ class local_training {
     own_loss = {};
     finite = true;
     activation_bytes = {};
+    done = {};
+    computing = {};
     learning_rate_ = learning_rate;
     for (const pairing::assignment& pair : plan.pairs)
       if (pair.fast == fleet_.self())
@@ -114,11 +119,22 @@ class local_training {
   evaluation own_loss;        ///< of the whole model; nothing for a slow agent, whose helper knows it
   bool finite = true;         ///< whether all losses and weights of the agent's own part were
   bytes activation_bytes{};
+  batches done{};       ///< of the whole model: own work and guests'
+  seconds computing{};  ///< that this took by the transport's clock; under the wall clock, waiting for a core included
   seconds begin{};
   seconds end{};
 
  private:
   using transport = typename J::transport;
+
+  /// Computes `share` of the full model's training on `count` images.
+  template <class Body>
+  void compute_share(double share, std::size_t count, Body&& body) {
+    const seconds start = fleet_.transport().clock().now();
+    compute(cost(share, count), std::forward<Body>(body));
+    computing += fleet_.transport().clock().now() - start;
+    done += batches{share * static_cast<double>(count) / static_cast<double>(settings_.batch)};
+  }
 
   void count(evaluation& sum, const nn::loss_result& result, std::size_t images, bool& all_finite_so_far) {
     all_finite_so_far = all_finite_so_far && std::isfinite(result.sum);
@@ -148,7 +164,7 @@ class local_training {
     const image_shape shape = model_.net.output_shape(pair.split.value - 1);
     std::vector<std::byte> message;
     for_each_own_batch([&](std::size_t images) {
-      compute(cost(share, images), [&](workspace& memory) {
+      compute_share(share, images, [&](workspace& memory) {
         loader_.next(batch_);
         const nn::loss_result result = side.step(
             kept(), auxiliary(), batch_.inputs, batch_.labels, learning_rate_, memory, exec_,
@@ -173,7 +189,7 @@ class local_training {
     for_each_own_batch([&](std::size_t images) {
       while (serve_guest(fleet_.transport().clock().now())) {
       }
-      compute(cost(1, images), [&](workspace& memory) {
+      compute_share(1, images, [&](workspace& memory) {
         loader_.next(batch_);
         count(own_loss, side.step(whole(), batch_.inputs, batch_.labels, learning_rate_, memory, exec_), images,
               finite);
@@ -206,7 +222,7 @@ class local_training {
     guest& g = *std::ranges::find(guests, message.from, &guest::id);
     split::decode_smashed(*g.codec, message.data, model_.net.output_shape(g.cut.value - 1), model_.net.classes(),
                           settings_.batch + 1, activations_, labels_);
-    compute(cost(g.fast_share, labels_.size()), [&](workspace& memory) {
+    compute_share(g.fast_share, labels_.size(), [&](workspace& memory) {
       const split::fast_side side{model_.net, g.cut, settings_.loss, settings_.optimizer};
       const auto tail = split::part_of(model_.net, g.state, split::handed_over_units(model_.net, g.cut));
       count(g.loss, side.step(tail, activations_, labels_, learning_rate_, memory, exec_), labels_.size(), g.finite);

@@ -31,7 +31,16 @@ class peer_lost_error : public run_error {
 };
 
 /// Kinds of message, the `kind` of a comm::tag.
-enum class message_kind : std::uint16_t { status = 1, smashed_data, training_report, weights, round_counts, verdict };
+enum class message_kind : std::uint16_t {
+  status = 1,
+  smashed_data,
+  training_report,
+  weights,
+  round_counts,
+  verdict,
+  plan,
+  link_exchange
+};
 
 /// All agents of a fleet, as one of them sees them.
 template <Transport T>

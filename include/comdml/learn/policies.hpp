@@ -17,8 +17,10 @@
 #include "comdml/concepts.hpp"
 #include "comdml/data/augment.hpp"
 #include "comdml/fleet/cost.hpp"
+#include "comdml/fleet/estimate.hpp"
 #include "comdml/fleet/profile.hpp"
 #include "comdml/learn/comdml.hpp"
+#include "comdml/learn/measurements.hpp"
 #include "comdml/nn/layer.hpp"
 #include "comdml/nn/loss.hpp"
 #include "comdml/nn/resnet.hpp"
@@ -73,6 +75,10 @@ struct settings {
   /// Ends the job once the test accuracy (0 .. 1) is at least this.
   std::optional<double> target_accuracy{};
   learn::optimizer_carry optimizer_state = optimizer_carry::reset_each_round;
+  /// What plans are made from. Measured values are noisy: let pairing::steady keep pairs together.
+  learn::knowledge knowledge = learn::knowledge::declared;
+  /// Of what is measured.
+  fleet::smoothing smoothing{};
 
   typename J::cuts cuts{};
   typename J::auxiliary_head auxiliary_head{};

@@ -5,12 +5,14 @@
 #pragma once
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <span>
 #include <utility>
 #include <vector>
 
+#include "comdml/comm/link_measurement.hpp"
 #include "comdml/comm/message.hpp"
 #include "comdml/comm/routes.hpp"
 #include "comdml/concepts.hpp"
@@ -21,7 +23,9 @@
 #include "comdml/learn/evaluate.hpp"
 #include "comdml/learn/join.hpp"
 #include "comdml/learn/local_training.hpp"
+#include "comdml/learn/measurements.hpp"
 #include "comdml/learn/peers.hpp"
+#include "comdml/learn/plan_message.hpp"
 #include "comdml/learn/policies.hpp"
 #include "comdml/learn/pool.hpp"
 #include "comdml/learn/round_report.hpp"
@@ -39,6 +43,8 @@ struct membership {
   batches_per_second speed;
   /// What it can spare for guests, beside its own training; see fleet::guest_memory.
   bytes memory = bytes::infinity();
+  /// How the own speed turns out to be, from these rounds on, ascending; not told to anybody.
+  std::vector<std::pair<round_index, batches_per_second>> changes{};
 };
 
 /// State of one agent during a run. `Images` is the shard it owns.
@@ -51,18 +57,25 @@ class session {
         images_{images},
         speed_{fleet.speed},
         spare_memory_{fleet.memory},
+        changes_{fleet.changes},
         exec_{exec},
         model_{how, images.shape(), images.classes()},
         fleet_{line, fleet.routes, hold},
         training_{how, model_, images, fleet.speed, fleet_, memory, exec},
         committed_{model_.start(how)},
-        planner_{how.pairing} {}
+        planner_{how.pairing},
+        seen_{how.smoothing} {
+    for (const auto& [from, speed] : changes_)
+      COMDML_REQUIRE(std::isfinite(speed.value()) && speed.value() > 0, "speed ", speed.value(), " from round ", from);
+  }
 
   /// The state that all agents agreed on at the end of the last committed round.
   [[nodiscard]] replica& committed() noexcept { return committed_; }
 
   void begin_round(round_index round, double learning_rate) {
     fleet_.begin_round(round);
+    for (const auto& [from, speed] : changes_)
+      if (from <= round) training_.set_speed(speed);
     learning_rate_ = learning_rate;
     if (settings_.optimizer_state == optimizer_carry::reset_each_round) model_.reset_optimizers(settings_, committed_);
   }
@@ -70,19 +83,28 @@ class session {
   // ------------------------------------------------------------------------------------- steps, for the algorithms
 
   /// Every agent tells its speed, amount of work and memory to spare, as integers; every agent solves the same
-  /// instance. A policy that can replan (pairing::steady) is given the plan of the round before.
+  /// instance. A policy that can replan (pairing::steady) is given the plan of the round before. If agents might get
+  /// different plans (pairing::repeatable), the first of them plans for all. Measured links are told, too.
   [[nodiscard]] pairing::plan agree_on_plan() {
-    const fleet::status own = fleet::make_status(speed_, training_.work(), spare_memory_);
+    const bool measured = settings_.knowledge == knowledge::measured;
+    if (measured) measure();
+    const fleet::status own = fleet::make_status(seen_.speed(speed_), training_.work(), spare_memory_);
     comm::message_writer message;
     message.write(own.micro_batches_per_second).write(own.images).write(own.memory);
+    if (measured) seen_.write_links(message);
+    link_matrix links = fleet_.links();
     statuses_.clear();
-    fleet_.exchange(message_kind::status, std::move(message), [&](comm::message_reader& from, agent_id) {
+    fleet_.exchange(message_kind::status, std::move(message), [&](comm::message_reader& from, agent_id sender) {
       fleet::status& status = statuses_.emplace_back();
       status.micro_batches_per_second = from.read<std::int64_t>();
       status.images = from.read<std::int64_t>();
       status.memory = from.read<std::int64_t>();
+      if (measured) measurements::read_links(from, sender, links);
     });
-    return planner_.next(fleet::make_instance(statuses_, settings_.batch, fleet_.links(), model_.profile));
+    const auto instance = fleet::make_instance(statuses_, settings_.batch, std::move(links), model_.profile);
+    pairing::plan plan = planner_.repeatable() ? planner_.next(instance) : shared_plan(instance);
+    if (measured) partners_ = partners_in(plan);
+    return plan;
   }
 
   /// The plan of algorithms that know no offloading.
@@ -205,6 +227,41 @@ class session {
   }
 
  private:
+  /// What the round before has shown: the own speed, and the links to those that it was paired with.
+  void measure() {
+    seen_.observe_training(training_.done, training_.computing);
+    for (const agent_id other : partners_) {
+      const comm::measured_link found = comm::measure_link(
+          fleet_.transport(), other, fleet_.tag(message_kind::link_exchange), measurements::exchange);
+      fleet_.require_ok("measuring the link", other, found.result);
+      seen_.observe_link(other, found.to.rate);
+    }
+  }
+
+  /// Those that a plan pairs this agent with, as far as messages can go both ways; ascending.
+  [[nodiscard]] std::vector<agent_id> partners_in(const pairing::plan& plan) const {
+    std::vector<agent_id> partners;
+    for (const pairing::assignment& pair : plan.pairs)
+      if (fleet_.links()(pair.fast, pair.slow).rate.value() > 0) {
+        if (pair.slow == fleet_.self()) partners.push_back(pair.fast);
+        if (pair.fast == fleet_.self()) partners.push_back(pair.slow);
+      }
+    std::ranges::sort(partners);
+    return partners;
+  }
+
+  /// The plan that the first agent makes for all.
+  [[nodiscard]] pairing::plan shared_plan(const fleet::instance& fleet) {
+    const agent_id planning = fleet_.members().front();
+    comm::message_writer message;
+    if (fleet_.self() == planning) write_plan(message, planner_.next(fleet), fleet.profile);
+    pairing::plan plan;
+    fleet_.exchange(message_kind::plan, std::move(message), [&](comm::message_reader& from, agent_id sender) {
+      if (sender == planning) plan = read_plan(from, fleet);
+    });
+    return plan;
+  }
+
   struct training_report {
     std::int64_t images = 0;
     bool finite = false;
@@ -266,12 +323,15 @@ class session {
   const Images& images_;
   batches_per_second speed_;
   bytes spare_memory_;
+  std::vector<std::pair<round_index, batches_per_second>> changes_;
   execution exec_;
   blueprint<J> model_;
   peers<typename J::transport> fleet_;
   local_training<J, Images> training_;
   replica committed_;
   pairing::planner<typename J::pairing> planner_;
+  measurements seen_;
+  std::vector<agent_id> partners_;  ///< of the round before, if links are measured
 
   // of the current round
   double learning_rate_ = 0;

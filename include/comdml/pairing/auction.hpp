@@ -210,9 +210,10 @@ struct auction {
     return detail::negotiate_here(std::move(agents));
   }
 
-  [[nodiscard]] pairing::plan plan(const fleet::instance& fleet) const {
+  [[nodiscard]] negotiated_plan solve(const fleet::instance& fleet) const {
     return detail::plan_of(fleet, rehearse(fleet), cost);
   }
+  [[nodiscard]] pairing::plan plan(const fleet::instance& fleet) const { return solve(fleet).plan; }
 
  private:
   [[nodiscard]] detail::supersteps<detail::bidder> one(neighborhood view, tree_place place) const {

@@ -229,6 +229,8 @@ struct bottleneck {
     for (std::size_t entry = 0; entry < fleet.profile.splits.size(); ++entry)
       fewest_bytes = std::min(fewest_bytes, weigh(fleet, row, entry, {}, makespan).bytes);
     const std::size_t start = number * choices;
+    const std::size_t agents = fleet.agents.size();
+    const std::size_t first = start % agents;
     least.fill({detail::nobody, 0, 0, false, seconds::infinity()});
     edges.for_each(number, start, [&](detail::edge way) {
       const agent_id slow = way.reversed ? agent_id{way.column} : row;
@@ -243,9 +245,9 @@ struct bottleneck {
         if (time > makespan) return;
         const detail::weight weight = weigh(fleet, slow, entry, time, makespan);
         if (best && weight >= best->choice.weight) return;
-        const std::size_t turn = (way.column + fleet.agents.size() - start % fleet.agents.size()) % fleet.agents.size();
-        best = option{
-            {way.column, weight}, turn, {way.column, way.to, static_cast<std::uint32_t>(entry), way.reversed, time}};
+        best = option{{way.column, weight},
+                      way.column >= first ? way.column - first : way.column + agents - first,
+                      {way.column, way.to, static_cast<std::uint32_t>(entry), way.reversed, time}};
       });
       if (way.cost < least[0].cost) {
         least[1] = std::exchange(least[0], way);

@@ -122,9 +122,10 @@ struct deferred_acceptance {
     return detail::negotiate_here(std::move(agents));
   }
 
-  [[nodiscard]] pairing::plan plan(const fleet::instance& fleet) const {
+  [[nodiscard]] negotiated_plan solve(const fleet::instance& fleet) const {
     return detail::plan_of(fleet, rehearse(fleet), cost);
   }
+  [[nodiscard]] pairing::plan plan(const fleet::instance& fleet) const { return solve(fleet).plan; }
 };
 
 static_assert(PairingPolicy<deferred_acceptance<>>);

@@ -30,6 +30,7 @@ struct greedy {
     detail::offers<Cost> offers{fleet, cost};
     std::vector<bool> free(fleet.agents.size(), true);
     std::vector<assignment> pairs;
+    pairs.reserve(fleet.agents.size() / 2);
     for (const agent_id slow : detail::slowest_first(fleet, cost)) {
       if (!free[slow.value]) continue;
       std::optional<assignment> pair = choose(offers, slow, free);
@@ -51,10 +52,20 @@ struct greedy {
       return a.offer.cost < b.offer.cost || (a.offer.cost == b.offer.cost && a.offer.entry < b.offer.entry);
     };
     const fleet::instance& fleet = offers.fleet();
+    const std::vector<seconds>& solo = offers.solo();
+    if constexpr (StarCostModel<Cost>) {  // no pair is done before its helper's own work: often nobody need be priced
+      bool hope = false;
+      fleet.links.for_each_link(slow, [&](agent_id fast, link_matrix::kind_index) {
+        hope = hope || (solo[fast.value] < solo[slow.value] && free[fast.value]);
+      });
+      if (!hope) return std::nullopt;
+    }
     std::optional<candidate> first;
     std::optional<candidate> second;
     fleet.links.for_each_link(slow, [&](agent_id fast, link_matrix::kind_index to) {
       if (!free[fast.value] || fast == slow) return;
+      if constexpr (StarCostModel<Cost>)
+        if (second && solo[fast.value] > second->offer.cost) return;
       const candidate best{fast, offers.best(slow, fast, to)};
       if (best.offer.cost == seconds::infinity()) return;
       if (!first || better(best, *first)) {
@@ -63,7 +74,7 @@ struct greedy {
         second = best;
       }
     });
-    if (!first || !(first->offer.cost < offers.solo()[slow.value])) return std::nullopt;
+    if (!first || !(first->offer.cost < solo[slow.value])) return std::nullopt;
     assignment pair = assign(fleet, slow, first->fast, first->offer.entry, offers.cost());
     if (second) pair.refused = {second->fast, fleet.profile.splits[second->offer.entry].point, second->offer.cost};
     return pair;

@@ -66,7 +66,8 @@ struct milp {
   /// Whether to start from the plan of `bottleneck`; otherwise from nobody helping anybody.
   bool seeded = true;
 
-  /// Not a pure function when the time limit ends it: agents of one fleet should not each run it.
+  /// Not a pure function when the time limit ends it: then one agent plans for all.
+  [[nodiscard]] bool repeatable() const { return time_limit == seconds::infinity(); }
   [[nodiscard]] pairing::plan plan(const fleet::instance& fleet) const { return solve(fleet).plan; }
 
   /// Throws contract_error if GLPK fails.

@@ -102,6 +102,12 @@ struct negotiated {
   std::size_t sent = 0;                 ///< messages
 };
 
+/// A plan that was negotiated, and how many messages each agent sent for it.
+struct negotiated_plan {
+  pairing::plan plan;
+  std::vector<std::size_t> messages;
+};
+
 /// A message of a negotiation under way.
 struct letter {
   agent_id to;
@@ -182,12 +188,15 @@ template <class Negotiator>
 
 /// The plan of what the agents agreed on, slowest agent first.
 template <CostModel Cost>
-[[nodiscard]] plan plan_of(const fleet::instance& fleet, const std::vector<negotiated>& results, const Cost& cost) {
+[[nodiscard]] negotiated_plan plan_of(const fleet::instance& fleet, const std::vector<negotiated>& results,
+                                      const Cost& cost) {
+  std::vector<std::size_t> messages;
+  for (const negotiated& one : results) messages.push_back(one.sent);
   std::vector<assignment> pairs;
   for (const agent_id slow : slowest_first(fleet, cost))
     if (const auto& helper = results[slow.value].helper)
       pairs.push_back(assign(fleet, slow, helper->other, helper->entry, cost));
-  return complete(fleet, std::move(pairs), cost);
+  return {complete(fleet, std::move(pairs), cost), std::move(messages)};
 }
 
 }  // namespace detail

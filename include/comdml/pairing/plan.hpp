@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -84,29 +85,31 @@ template <CostModel Cost>
 [[nodiscard]] std::vector<seconds> pair_costs(const fleet::instance& fleet, std::span<const assignment> pairs,
                                               const Cost& cost) {
   std::vector<std::size_t> entries;
-  std::vector<std::vector<std::size_t>> guests(fleet.agents.size());  // numbers of pairs, by helper
+  entries.reserve(pairs.size());
+  std::vector<std::uint32_t> guests(fleet.agents.size(), 0);  // how many, by helper
   for (const assignment& pair : pairs) {
     COMDML_REQUIRE(pair.slow.value < guests.size() && pair.fast.value < guests.size(), pair.slow, " -> ", pair.fast);
     const std::optional<std::size_t> entry = entry_of(fleet.profile, pair);
     COMDML_REQUIRE(entry.has_value(), "no cut ", pair.split, " by ", pair.codec, " in the split profile");
-    guests[pair.fast.value].push_back(entries.size());
+    ++guests[pair.fast.value];
     entries.push_back(*entry);
   }
   std::vector<seconds> costs(pairs.size());
-  for (const std::vector<std::size_t>& star : guests) {
-    if (star.size() == 1) {
-      const std::size_t only = star.front();
-      costs[only] = cost.pair(fleet, pairs[only].slow, pairs[only].fast, entries[only]);
-    } else if (star.size() > 1) {
-      COMDML_REQUIRE(StarCostModel<Cost>, "agent ", pairs[star.front()].fast, " has ", star.size(),
-                     " guests, and this cost model knows pairs only (concept StarCostModel)");
-      if constexpr (StarCostModel<Cost>) {
-        std::vector<fleet::guest_of> served;
-        served.reserve(star.size());
-        for (const std::size_t p : star) served.push_back({pairs[p].slow, entries[p]});
-        const std::vector<seconds> theirs = fleet::star_costs(fleet, pairs[star.front()].fast, served, cost);
-        for (std::size_t g = 0; g < star.size(); ++g) costs[star[g]] = theirs[g];
-      }
+  std::map<agent_id, std::vector<std::size_t>> stars;  // numbers of pairs, by helper
+  for (std::size_t p = 0; p < pairs.size(); ++p)
+    if (guests[pairs[p].fast.value] == 1)
+      costs[p] = cost.pair(fleet, pairs[p].slow, pairs[p].fast, entries[p]);
+    else
+      stars[pairs[p].fast].push_back(p);
+  for (const auto& [helper, star] : stars) {
+    COMDML_REQUIRE(StarCostModel<Cost>, "agent ", helper, " has ", star.size(),
+                   " guests, and this cost model knows pairs only (concept StarCostModel)");
+    if constexpr (StarCostModel<Cost>) {
+      std::vector<fleet::guest_of> served;
+      served.reserve(star.size());
+      for (const std::size_t p : star) served.push_back({pairs[p].slow, entries[p]});
+      const std::vector<seconds> theirs = fleet::star_costs(fleet, helper, served, cost);
+      for (std::size_t g = 0; g < star.size(); ++g) costs[star[g]] = theirs[g];
     }
   }
   return costs;
@@ -134,48 +137,66 @@ template <CostModel Cost>
   return result;
 }
 
-/// The rules that a plan breaks, one sentence each; empty for a valid plan. The rules: all ids are in the fleet; an
-/// agent is slow in at most one pair, never slow and fast, and not paired with itself; `alone` lists those who are in
-/// no pair, ascending; cut and codec are in the split profile; there is a link from slow to fast; a helper of several
-/// guests needs a StarCostModel; costs, and the two makespans, are what the cost model says.
-template <CostModel Cost = fleet::overlapped>
-[[nodiscard]] std::vector<std::string> violations(const plan& plan, const fleet::instance& fleet,
-                                                  const Cost& cost = {}) {
-  std::vector<std::string> broken;
+/// What is wrong with a plan whatever pairs cost.
+struct rule_check {
+  std::vector<std::string> broken;  ///< one sentence each
+  bool priced = true;               ///< whether a cost model can be asked about all pairs
+};
+
+/// All ids are in the fleet; an agent is slow in at most one pair, never slow and fast, and not paired with itself;
+/// `alone` lists those who are in no pair, ascending; cut and codec are in the split profile; there is a link from slow
+/// to fast; a helper has several guests only if `stars` are allowed.
+[[nodiscard]] inline rule_check check_rules(const plan& plan, const fleet::instance& fleet, bool stars) {
+  rule_check found;
   const auto rule = [&](bool kept, const auto&... what) {
-    if (!kept) broken.push_back(text(what...));
+    if (!kept) found.broken.push_back(text(what...));
     return kept;
   };
   const auto name = [](const assignment& pair) { return text("pair ", pair.slow, " -> ", pair.fast, ": "); };
   std::vector<std::size_t> slow(fleet.agents.size(), 0);
   std::vector<std::size_t> fast(fleet.agents.size(), 0);
-  bool priced = true;  // whether the cost model can be asked about all pairs
   for (const assignment& pair : plan.pairs) {
     if (!rule(pair.slow.value < slow.size() && pair.fast.value < slow.size(), name(pair), "not in a fleet of ",
               slow.size()) ||
         !rule(pair.slow != pair.fast, name(pair), "an agent cannot help itself")) {
-      priced = false;
+      found.priced = false;
       continue;
     }
     ++slow[pair.slow.value];
     ++fast[pair.fast.value];
     rule(fleet.links(pair.slow, pair.fast).rate.value() > 0, name(pair), "there is no link");
-    rule(pair.solo == cost.solo(fleet, pair.slow), name(pair), "alone is said to take ", pair.solo.value(), " s");
-    priced = rule(entry_of(fleet.profile, pair).has_value(), name(pair), "no cut ", pair.split, " by ", pair.codec,
-                  " in the split profile") &&
-             priced;
+    found.priced = rule(entry_of(fleet.profile, pair).has_value(), name(pair), "no cut ", pair.split, " by ",
+                        pair.codec, " in the split profile") &&
+                   found.priced;
   }
   std::vector<agent_id> others;
   for (std::uint32_t i = 0; i < slow.size(); ++i) {
-    priced = rule(slow[i] <= 1, "agent ", i, " is the slow one of ", slow[i], " pairs") && priced;
-    priced = rule(slow[i] == 0 || fast[i] == 0, "agent ", i, " is helped and helps") && priced;
-    priced = rule(fast[i] <= 1 || StarCostModel<Cost>, "agent ", i, " has ", fast[i],
-                  " guests, and the cost model knows pairs only") &&
-             priced;
+    found.priced = rule(slow[i] <= 1, "agent ", i, " is the slow one of ", slow[i], " pairs") && found.priced;
+    found.priced = rule(slow[i] == 0 || fast[i] == 0, "agent ", i, " is helped and helps") && found.priced;
+    found.priced =
+        rule(fast[i] <= 1 || stars, "agent ", i, " has ", fast[i], " guests, and the cost model knows pairs only") &&
+        found.priced;
     if (slow[i] + fast[i] == 0) others.push_back(agent_id{i});
   }
   rule(plan.alone == others, "the list of agents alone is not that of the unpaired agents");
-  if (!priced) return broken;
+  return found;
+}
+
+/// The rules that a plan breaks, one sentence each; empty for a valid plan: those of check_rules, stars being allowed
+/// for a StarCostModel, and that costs and the two makespans are what the cost model says.
+template <CostModel Cost = fleet::overlapped>
+[[nodiscard]] std::vector<std::string> violations(const plan& plan, const fleet::instance& fleet,
+                                                  const Cost& cost = {}) {
+  rule_check found = check_rules(plan, fleet, StarCostModel<Cost>);
+  std::vector<std::string> broken = std::move(found.broken);
+  const auto rule = [&](bool kept, const auto&... what) {
+    if (!kept) broken.push_back(text(what...));
+  };
+  const auto name = [](const assignment& pair) { return text("pair ", pair.slow, " -> ", pair.fast, ": "); };
+  for (const assignment& pair : plan.pairs)
+    if (pair.slow.value < fleet.agents.size())
+      rule(pair.solo == cost.solo(fleet, pair.slow), name(pair), "alone is said to take ", pair.solo.value(), " s");
+  if (!found.priced) return broken;
   const std::vector<seconds> costs = pair_costs(fleet, plan.pairs, cost);
   for (std::size_t p = 0; p < costs.size(); ++p)
     rule(plan.pairs[p].cost == costs[p], name(plan.pairs[p]), "is said to take ", plan.pairs[p].cost.value(),

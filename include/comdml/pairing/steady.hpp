@@ -17,6 +17,7 @@
 #include "comdml/pairing/bottleneck.hpp"
 #include "comdml/pairing/detail/offers.hpp"
 #include "comdml/pairing/plan.hpp"
+#include "comdml/pairing/planner.hpp"
 
 namespace comdml::pairing {
 
@@ -30,6 +31,7 @@ struct steady {
   seconds move_cost{};       ///< of every slow agent that gets another helper, or one after none
 
   [[nodiscard]] pairing::plan plan(const fleet::instance& fleet) const { return policy.plan(fleet); }
+  [[nodiscard]] bool repeatable() const { return pairing::repeatable(policy); }
 
   /// The policy's plan if it is faster than the last one's pairs by `minimum_gain` and by the cost of all moves; else
   /// those pairs, each at the cut that is best now. Pairs that make no sense any more are dissolved.

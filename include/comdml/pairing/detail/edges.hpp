@@ -7,11 +7,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <numeric>
-#include <span>
 #include <utility>
 #include <vector>
 
 #include "comdml/concepts.hpp"
+#include "comdml/core/errors.hpp"
 #include "comdml/core/links.hpp"
 #include "comdml/fleet/cost.hpp"
 #include "comdml/fleet/instance.hpp"
@@ -67,8 +67,8 @@ class stored_edges {
   seconds time_{};
 };
 
-/// The same, from what a guest needs over each kind of link: nothing is stored for an edge. For large fleets with many
-/// links of few kinds.
+/// The same, from what a guest needs over each kind of link. For large fleets with many links of few kinds, at most
+/// 256: an edge takes a byte, and none where links follow a rule.
 template <StarCostModel Cost>
 class implicit_edges {
  public:
@@ -76,6 +76,7 @@ class implicit_edges {
       : offers_{prices}, order_(prices.solo().size()), kinds_{prices.fleet().links.kinds().size()} {
     std::iota(order_.begin(), order_.end(), 0U);
     std::ranges::stable_sort(order_, {}, [&](std::uint32_t agent) { return offers_.solo()[agent]; });
+    COMDML_REQUIRE(kinds_ <= 256, kinds_, " kinds of links");
     for (const directed_link& link : prices.fleet().links.kinds()) carries_.push_back(link.rate.value() > 0);
     place_of_.resize(order_.size());
     for (std::uint32_t place = 0; place < order_.size(); ++place) place_of_[order_[place]] = place;
@@ -90,7 +91,8 @@ class implicit_edges {
     const auto stored = offers_.fleet().links.array_of(slow);
     for (const std::uint32_t fast : order_) {
       if (offers_.solo()[fast] >= least) break;  // no cost is below the helper's own work
-      const auto to = kind(slow, fast, stored);
+      const auto to =
+          carried(slow, fast, stored.empty() ? offers_.fleet().links.kind(slow, agent_id{fast}) : stored[fast]);
       if (to == 0) continue;
       least = std::min(least, offers_.best(slow, agent_id{fast}, to).cost);
       if (least <= enough) break;
@@ -99,14 +101,20 @@ class implicit_edges {
   }
   void add_row(agent_id slow) {
     rows_.push_back(slow);
-    stored_.push_back(offers_.fleet().links.array_of(slow));
+    const auto stored = offers_.fleet().links.array_of(slow);
+    first_kind_.push_back(stored.empty() ? no_kinds : kinds_by_place_.size());
+    if (stored.empty()) return;
+    kinds_by_place_.resize(kinds_by_place_.size() + order_.size());
+    for (std::uint32_t fast = 0; fast < order_.size(); ++fast)
+      kinds_by_place_[first_kind_.back() + place_of_[fast]] =
+          static_cast<std::uint8_t>(carried(slow, fast, stored[fast]));
   }
 
   [[nodiscard]] std::size_t size(std::size_t) const noexcept { return helpers_; }
   [[nodiscard]] std::uint32_t column(std::size_t, std::size_t place) const { return order_[place]; }
   [[nodiscard]] bool within(std::size_t row, std::size_t place) const {
     const std::uint32_t fast = order_[place];
-    const std::size_t list = row * keys() + key(row, fast);
+    const std::size_t list = row * keys() + key(row, place);
     const seconds own = offers_.solo()[fast];
     const fleet::instance::agent& host = offers_.fleet().agents[fast];
     for (std::size_t need = list == 0 ? 0 : need_ends_[list - 1]; need < need_ends_[list]; ++need)
@@ -114,7 +122,7 @@ class implicit_edges {
     return false;
   }
   [[nodiscard]] seconds cost(std::size_t row, std::uint32_t column) const {
-    return offers_.best(rows_[row], agent_id{column}, kind(rows_[row], column, stored_[row])).cost;
+    return offers_.best(rows_[row], agent_id{column}, kind(row, place_of_[column])).cost;
   }
 
   /// Notes, for each row and kind of link, what the guest needs at least of a helper to be done in time.
@@ -143,24 +151,26 @@ class implicit_edges {
   void for_each(std::size_t row, std::size_t start, Function&& f) const {
     for (std::size_t i = 0; i < helpers_; ++i) {
       const std::size_t place = (start + i) % helpers_;
-      if (within(row, place) && !f(edge{order_[place], kind(rows_[row], order_[place], stored_[row]), 0, false, {}}))
-        return;
+      if (within(row, place) && !f(edge{order_[place], kind(row, place), 0, false, {}})) return;
     }
   }
 
  private:
   [[nodiscard]] std::size_t keys() const noexcept { return fleet::reads_way_back<Cost> ? kinds_ * kinds_ : kinds_; }
-  /// Kind of the link; 0 if it carries nothing.
-  [[nodiscard]] link_matrix::kind_index kind(agent_id slow, std::uint32_t fast,
-                                             std::span<const link_matrix::kind_index> stored) const {
-    if (slow.value == fast) return 0;
-    const auto to = stored.empty() ? offers_.fleet().links.kind(slow, agent_id{fast}) : stored[fast];
-    return carries_[to] ? to : 0;
+  /// This kind of the link; 0 if it carries nothing.
+  [[nodiscard]] link_matrix::kind_index carried(agent_id slow, std::uint32_t fast, link_matrix::kind_index kind) const {
+    return slow.value != fast && carries_[kind] ? kind : 0;
   }
-  [[nodiscard]] std::size_t key(std::size_t row, std::uint32_t fast) const {
-    const std::size_t to = kind(rows_[row], fast, stored_[row]);
+  [[nodiscard]] link_matrix::kind_index kind(std::size_t row, std::size_t place) const {
+    if (first_kind_[row] != no_kinds) return kinds_by_place_[first_kind_[row] + place];
+    const agent_id slow = rows_[row];
+    const std::uint32_t fast = order_[place];
+    return carried(slow, fast, offers_.fleet().links.kind(slow, agent_id{fast}));
+  }
+  [[nodiscard]] std::size_t key(std::size_t row, std::size_t place) const {
+    const std::size_t to = kind(row, place);
     if constexpr (fleet::reads_way_back<Cost>)
-      return to * kinds_ + offers_.fleet().links.kind(agent_id{fast}, rows_[row]);
+      return to * kinds_ + offers_.fleet().links.kind(agent_id{order_[place]}, rows_[row]);
     else
       return to;
   }
@@ -192,11 +202,16 @@ class implicit_edges {
     }
   }
 
+  static constexpr std::size_t no_kinds = static_cast<std::size_t>(-1);
+
   offers<Cost>& offers_;
   std::vector<agent_id> rows_;
-  std::vector<std::span<const link_matrix::kind_index>> stored_;  ///< of the rows
-  std::vector<char> carries_;                                     ///< by kind: whether the link has a rate
-  std::vector<std::uint32_t> order_;                              ///< agents, the shortest solo time first
+  /// Kinds of the rows whose links are an array, row after row, in the order of the places: bytes that searches read in
+  /// turn, where the array's integers would each be a miss of the cache.
+  std::vector<std::uint8_t> kinds_by_place_;
+  std::vector<std::size_t> first_kind_;  ///< of each row, in there
+  std::vector<char> carries_;            ///< by kind: whether the link has a rate
+  std::vector<std::uint32_t> order_;     ///< agents, the shortest solo time first
   std::vector<std::uint32_t> place_of_;
   std::size_t kinds_;
   std::size_t helpers_ = 0;

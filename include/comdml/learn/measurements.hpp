@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: BSL-1.0
+/// \file
+/// What one agent's clock has shown of its own speed and its own links, and how it tells its peers.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <map>
+
+#include "comdml/comm/link_measurement.hpp"
+#include "comdml/comm/message.hpp"
+#include "comdml/core/links.hpp"
+#include "comdml/core/units.hpp"
+#include "comdml/fleet/estimate.hpp"
+
+namespace comdml::learn {
+
+/// Where speeds and links in a plan come from.
+enum class knowledge {
+  declared,  ///< what agents were told at the start
+  /// Speeds that agents observe, from the second round on; rates of links that pairs have used, measured by a short
+  /// exchange between the two before the next plan. What has not been observed is as declared.
+  measured,
+};
+
+/// Estimates of the own speed and of the rates of the links from this agent. Others are told integers.
+class measurements {
+ public:
+  /// For a link of a pair: takes some milliseconds over 100 Mbps.
+  static constexpr comm::link_measurement exchange{.round_trips = 2, .burst = 4, .message_size = 1 << 14};
+
+  explicit measurements(fleet::smoothing how) : how_{how}, speed_{how} {}
+
+  /// So much of the whole model was trained in that time. Nothing is learned from nothing.
+  void observe_training(batches done, seconds time) {
+    if (done.value() > 0 && time.value() > 0) speed_.observe(batches_per_second{done.value() / time.value()});
+  }
+  void observe_link(agent_id to, bits_per_second rate) {
+    rates_.try_emplace(to, how_).first->second.observe(bits_per_second{std::clamp(rate.value(), 1.0, fastest)});
+  }
+
+  /// The declared speed before the first observation. Within what fleet::make_status takes.
+  [[nodiscard]] batches_per_second speed(batches_per_second declared) const {
+    const auto seen = speed_.value();
+    return seen ? batches_per_second{std::clamp(seen->value(), 1e-6, 1e12)} : declared;
+  }
+
+  void write_links(comm::message_writer& message) const {
+    message.write(static_cast<std::uint32_t>(rates_.size()));
+    for (const auto& [to, rate] : rates_)
+      message.write(to.value).write(static_cast<std::int64_t>(std::round(rate.value()->value())));
+  }
+  /// Replaces the rates of links that there are by what their sender, who wrote the message, observed.
+  static void read_links(comm::message_reader& message, agent_id sender, link_matrix& links) {
+    for (auto left = message.read<std::uint32_t>(); left > 0; --left) {
+      const agent_id to{message.read<std::uint32_t>()};
+      const auto rate = message.read<std::int64_t>();
+      if (to.value >= links.agents() || rate <= 0) message.fail(text("a link to agent ", to, " of ", rate, " bits/s"));
+      directed_link link = links(sender, to);
+      if (link.rate.value() == 0) continue;
+      link.rate = bits_per_second{static_cast<double>(rate)};
+      links.set(sender, to, link);
+    }
+  }
+
+ private:
+  static constexpr double fastest = 1e15;  // bits/s: an exchange too quick for the clock
+
+  fleet::smoothing how_;
+  fleet::estimate<batches_per_second> speed_;
+  std::map<agent_id, fleet::estimate<bits_per_second>> rates_;
+};
+
+}  // namespace comdml::learn
