@@ -19,8 +19,9 @@
 
 namespace bench {
 
-/// Moves the losses of the example batch by a hundred times what check_result::difference allows.
-inline constexpr double check_learning_rate = 1e-2;
+/// Moves every parameter by far more than rounding does, and no further than that the gradients of deep networks, which
+/// are steep, are still comparable after one update.
+inline constexpr double check_learning_rate = 1e-4;
 
 /// How far training moved one tensor: the Euclidean norm, and the sum under signs drawn at random, which tells a
 /// direction from others.
@@ -82,17 +83,17 @@ struct check_result {
       return std::move(out).str();
     }
     for (std::size_t i = 0; i < losses.size(); ++i) {
-      constexpr double tolerance = 1e-4;
+      constexpr double tolerance = 2e-5;
       if (std::abs(losses[i] - other.losses[i]) <= tolerance * std::max(1.0, other.losses[i])) continue;
       out << "loss " << i + 1 << " of " << losses.size() << " is " << losses[i] << ", not " << other.losses[i];
       return std::move(out).str();
     }
     for (std::size_t i = 0; i < changes.size(); ++i) {
-      // One rectifier that flips by rounding moves a tensor's gradient by up to a hundredth.
-      constexpr double tolerance = 5e-2;
+      // Three times what rectifiers that flip by rounding have been seen to do, in a bottleneck-56.
+      constexpr double norm_tolerance = 0.1, sum_tolerance = 0.3;
       const tensor_change &mine = changes[i], &theirs = other.changes[i];
-      if (theirs.norm > 0 && std::abs(mine.norm - theirs.norm) <= tolerance * theirs.norm &&
-          std::abs(mine.signed_sum - theirs.signed_sum) <= tolerance * theirs.norm)
+      if (theirs.norm > 0 && std::abs(mine.norm - theirs.norm) <= norm_tolerance * theirs.norm &&
+          std::abs(mine.signed_sum - theirs.signed_sum) <= sum_tolerance * theirs.norm)
         continue;
       out << "training moves parameter " << i + 1 << " of " << changes.size() << " by " << mine.norm << ", not "
           << theirs.norm << " (under random signs " << mine.signed_sum << ", not " << theirs.signed_sum << ")";
