@@ -1,14 +1,11 @@
 // SPDX-License-Identifier: BSL-1.0
 /// \file
-/// What the benchmarks share: networks by name, the example batch as ComDML wants it, and a check before the timing.
+/// What the benchmarks share: networks by name, and the example batch as ComDML wants it.
 #pragma once
 
-#include <cmath>
+#include <algorithm>
 #include <cstddef>
-#include <cstdlib>
-#include <iostream>
 #include <span>
-#include <string>
 #include <utility>
 #include <vector>
 
@@ -75,22 +72,37 @@ comdml::split::training_state<float> starting_state(const N& net) {
   return state;
 }
 
+/// The parameters' tensors in `values`, which are a run of units' parameters or their gradient.
+template <comdml::Network N>
+std::vector<std::vector<float>> tensors_of(const N& net, comdml::index_range units, const std::vector<float>& values) {
+  const std::size_t begin = net.parameters(units).begin;
+  std::vector<std::vector<float>> all;
+  for (const auto& tensor : net.tensors()) {
+    if (tensor.kind != comdml::nn::tensor_kind::parameter || tensor.unit < units.begin || tensor.unit >= units.end)
+      continue;
+    const auto first = values.begin() + static_cast<std::ptrdiff_t>(tensor.offset - begin);
+    all.emplace_back(first, first + static_cast<std::ptrdiff_t>(tensor.size));
+  }
+  return all;
+}
+
 /// A whole network that trains on the example batch.
 template <comdml::Network N>
 class trainer {
  public:
-  trainer(N net, std::size_t images, comdml::execution exec)
-      : net_{std::move(net)}, exec_{exec}, batch_{images}, state_{starting_state(net_)} {}
+  trainer(N net, std::size_t images, comdml::execution exec, double rate = learning_rate)
+      : net_{std::move(net)}, exec_{exec}, rate_{rate}, batch_{images}, state_{starting_state(net_)} {}
 
-  [[nodiscard]] std::size_t parameters() const { return state_.model.parameters.size(); }
-  [[nodiscard]] const std::vector<float>& gradient() const { return memory_.gradient; }
+  /// Tensor by tensor, in the order of starting_values.
+  [[nodiscard]] std::vector<std::vector<float>> parameters() const { return by_tensor(state_.model.parameters); }
+  /// Of the last step, likewise.
+  [[nodiscard]] std::vector<std::vector<float>> gradient() const { return by_tensor(memory_.gradient); }
 
   /// \returns the mean loss before the update.
   double train() {
     const comdml::split::fast_side whole{net_, comdml::split_point{0}, comdml::nn::softmax_cross_entropy{}, optimizer};
     const auto all = comdml::split::part_of(net_, state_, {0, net_.units()});
-    const auto result =
-        whole.step(all, std::span<const float>{batch_.inputs}, batch_.labels, learning_rate, memory_, exec_);
+    const auto result = whole.step(all, std::span<const float>{batch_.inputs}, batch_.labels, rate_, memory_, exec_);
     return result.sum / static_cast<double>(batch_.labels.size());
   }
 
@@ -100,33 +112,16 @@ class trainer {
   }
 
  private:
+  [[nodiscard]] std::vector<std::vector<float>> by_tensor(const std::vector<float>& values) const {
+    return tensors_of(net_, {0, net_.units()}, values);
+  }
+
   N net_;
   comdml::execution exec_;
+  double rate_;
   example_batch batch_;
   comdml::split::training_state<float> state_;
   comdml::split::workspace<N> memory_;
 };
-
-/// One rectifier that flips between an engine and its reference moves a gradient by up to 1e-2; a wrong kernel moves it
-/// by much more.
-inline constexpr double gradient_tolerance = 2e-2;
-
-/// Ends the program with 3 unless `mine` is `reference` up to rounding: the norm of the difference against the
-/// reference's.
-inline void require_close(const std::string& what, std::span<const float> mine, std::span<const float> reference,
-                          double tolerance = 1e-3) {
-  double difference = 0;
-  double size = 0;
-  for (std::size_t i = 0; i < std::min(mine.size(), reference.size()); ++i) {
-    const auto expected = static_cast<double>(reference[i]);
-    difference += std::pow(static_cast<double>(mine[i]) - expected, 2);
-    size += expected * expected;
-  }
-  const double error = std::sqrt(difference / size);
-  if (mine.size() == reference.size() && error <= tolerance) return;  // an error that is no number fails
-  std::cerr << "wrong result, not timed: " << what << ": " << mine.size() << " values against the reference's "
-            << reference.size() << ", relative error " << error << ", allowed " << tolerance << '\n';
-  std::exit(3);
-}
 
 }  // namespace bench

@@ -1,11 +1,11 @@
 // Matrix products of the shapes that ResNets' convolutions lead to (im2col of one 32x32, 16x16, 8x8 image), on one
 // thread. Checked against three loops, then timed.
-#include <benchmark/benchmark.h>
-
-#include <cmath>
+#include <array>
 #include <cstddef>
+#include <cstdint>
 #include <vector>
 
+#include "benchmark.hpp"
 #include "comdml/core/random.hpp"
 #include "comdml/tensor/blas_threads.hpp"
 #include "comdml/tensor/gemm.hpp"
@@ -19,40 +19,58 @@ std::vector<float> random_matrix(std::size_t size, std::uint64_t seed) {
   return values;
 }
 
-/// c = a b, a being rows x inner. Arguments: rows, columns, inner.
-void gemm(benchmark::State& state) {
-  const auto rows = static_cast<std::size_t>(state.range(0));
-  const auto columns = static_cast<std::size_t>(state.range(1));
-  const auto inner = static_cast<std::size_t>(state.range(2));
-  const std::vector<float> a = random_matrix(rows * inner, 1);
-  const std::vector<float> b = random_matrix(inner * columns, 2);
-  std::vector<float> c(rows * columns);
-  const comdml::blas_single_thread one_thread;
-  const auto multiply = [&] {
+/// c = a b, a being rows x inner.
+struct product {
+  std::size_t rows, columns, inner;
+  std::vector<float> a = random_matrix(rows * inner, 1);
+  std::vector<float> b = random_matrix(inner * columns, 2);
+  std::vector<float> c = std::vector<float>(rows * columns);
+
+  void multiply() {
     comdml::gemm(comdml::transpose::no, comdml::transpose::no, rows, columns, inner, 1.0F, a.data(), inner, b.data(),
                  columns, 0.0F, c.data(), columns);
-  };
+  }
+};
 
-  multiply();
-  for (std::size_t i = 0; i < rows; ++i)
-    for (std::size_t j = 0; j < columns; ++j) {
-      double sum = 0;
-      for (std::size_t k = 0; k < inner; ++k)
-        sum += static_cast<double>(a[i * inner + k]) * static_cast<double>(b[k * columns + j]);
-      if (std::abs(sum - static_cast<double>(c[i * columns + j])) > 1e-5 * static_cast<double>(inner))
-        return state.SkipWithError("the product is wrong");
-    }
+constexpr std::array<std::array<std::int64_t, 3>, 4> shapes{
+    {{1024, 16, 144}, {256, 32, 288}, {64, 64, 576}, {512, 512, 512}}};
 
+product make(std::int64_t rows, std::int64_t columns, std::int64_t inner) {
+  return {static_cast<std::size_t>(rows), static_cast<std::size_t>(columns), static_cast<std::size_t>(inner)};
+}
+
+/// Arguments: rows, columns, inner.
+void gemm(benchmark::State& state) {
+  product one = make(state.range(0), state.range(1), state.range(2));
+  const comdml::blas_single_thread one_thread;
   for (auto _ : state) {
-    multiply();
-    benchmark::DoNotOptimize(c.data());
+    one.multiply();
+    benchmark::DoNotOptimize(one.c.data());
     benchmark::ClobberMemory();
   }
-  state.counters["FLOP/s"] = benchmark::Counter(2.0 * static_cast<double>(rows * columns * inner),
+  state.counters["FLOP/s"] = benchmark::Counter(2.0 * static_cast<double>(one.rows * one.columns * one.inner),
                                                 benchmark::Counter::kIsIterationInvariantRate);
 }
-BENCHMARK(gemm)->Args({1024, 16, 144})->Args({256, 32, 288})->Args({64, 64, 576})->Args({512, 512, 512});
+BENCHMARK(gemm)->Apply([](auto* timed) {
+  for (const auto& [rows, columns, inner] : shapes) timed->Args({rows, columns, inner});
+});
+
+void check() {
+  for (const auto& [rows, columns, inner] : shapes) {
+    product one = make(rows, columns, inner);
+    std::vector<float> expected;
+    for (std::size_t i = 0; i < one.rows; ++i)
+      for (std::size_t j = 0; j < one.columns; ++j) {
+        double sum = 0;
+        for (std::size_t k = 0; k < one.inner; ++k)
+          sum += static_cast<double>(one.a[i * one.inner + k]) * static_cast<double>(one.b[k * one.columns + j]);
+        expected.push_back(static_cast<float>(sum));
+      }
+    one.multiply();
+    bench::require_close("product", one.c, expected, 1e-6);
+  }
+}
 
 }  // namespace
 
-BENCHMARK_MAIN();
+int main(int argc, char** argv) { return bench::check_then_time(argc, argv, check); }

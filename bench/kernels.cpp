@@ -1,9 +1,9 @@
 // The convolutions of the residual networks one by one, as the engine calls them: 50 images on one thread, forward with
 // the normalization and rectifier of the layer before and the moments of the layer behind, backward with both
 // gradients. Every shape is checked against plain loops in double, then timed, on the instruction set that COMDML_ISA
-// names. Counters: GFLOP/s of the convolution as it is defined; GFLOP/s of the products that Winograd's algorithm
-// leaves to be done; and these over the most that this thread reaches with fused multiply-adds in registers, measured
-// at the start.
+// names. The first layer reads stored images of three channels, and has no data gradient. Counters, of the median time:
+// GFLOP/s of the convolution as it is defined; GFLOP/s of the products that Winograd's algorithm leaves to be done; and
+// these over the most that this thread reaches with that set's multiply-adds in registers, measured at the start.
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
@@ -12,15 +12,20 @@
 #include <iostream>
 #include <limits>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "benchmark.hpp"
 #include "comdml/kernels/kernels.hpp"
 #include "comdml/nn/convolution.hpp"
+#include "median.hpp"
+#include "problem.hpp"
 #include "twin.hpp"
 
 #if defined(__x86_64__)
 #include <immintrin.h>
+#elif defined(__aarch64__)
+#include <arm_neon.h>
 #endif
 
 namespace {
@@ -31,9 +36,11 @@ using kernel_test::guarded;
 struct layer {
   std::size_t side, channels, outputs, kernel, stride;
 };
-constexpr layer layers[] = {{32, 16, 16, 3, 1}, {16, 32, 32, 3, 1},  {8, 64, 64, 3, 1},
-                            {32, 16, 32, 3, 2}, {16, 32, 64, 3, 2},  {32, 16, 64, 1, 1},
-                            {32, 64, 16, 1, 1}, {16, 128, 32, 1, 1}, {8, 64, 256, 1, 1}};
+constexpr layer layers[] = {{32, 3, 16, 3, 1},   {32, 16, 16, 3, 1}, {16, 32, 32, 3, 1}, {8, 64, 64, 3, 1},
+                            {32, 16, 32, 3, 2},  {16, 32, 64, 3, 2}, {32, 16, 64, 1, 1}, {32, 64, 16, 1, 1},
+                            {16, 128, 32, 1, 1}, {8, 64, 256, 1, 1}, {8, 256, 64, 1, 1}, {32, 64, 128, 1, 2}};
+
+bool is_first(const layer& one) { return one.channels == bench::image_channels; }
 
 // -------------------------------------------------------------------------------------------------- the peak
 
@@ -52,8 +59,13 @@ constexpr std::size_t chains = 12;
     return all[0];                                                                                   \
   }
 
+#if defined(__aarch64__)
+using vector_128 = float32x4_t;
+#define BENCH_FUSED(c) vfmaq_f32(factor, sum[c], factor)
+#else
 using vector_128 = float __attribute__((vector_size(16)));
 #define BENCH_FUSED(c) sum[c] * factor + factor
+#endif
 BENCH_CHAINS(chains_baseline, , vector_128, BENCH_FUSED)
 #undef BENCH_FUSED
 #if defined(__x86_64__)
@@ -79,9 +91,9 @@ double measured_peak() {
     lanes = 16;
   }
 #endif
-  constexpr std::size_t steps = 2'000'000;
+  constexpr std::size_t steps = 200'000;  // short tries: some are not interrupted
   double best = std::numeric_limits<double>::infinity();
-  for (int i = 0; i < 9; ++i) {
+  for (int i = 0; i < 90; ++i) {
     const auto start = std::chrono::steady_clock::now();
     benchmark::DoNotOptimize(run(steps));
     best = std::min(best, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
@@ -94,26 +106,33 @@ double measured_peak() {
 /// As the default convolution computes it.
 kernels::convolution_shape shape_of(const layer& one) {
   const comdml::nn::convolution layer{.channels = one.outputs, .kernel = one.kernel, .stride = one.stride};
-  return layer.shape({one.side, one.side, one.channels}, kernels::padded(one.channels));
+  return layer.shape({one.side, one.side, one.channels}, is_first(one) ? one.channels : kernels::padded(one.channels));
 }
 
-/// Counts 2 for each multiply-add; a backward pass has two products for each of the forward pass's.
-void count(benchmark::State& state, const kernels::convolution_shape& s, std::size_t images, double products,
-           double peak) {
+constexpr std::size_t images = 50;
+
+/// Times `run()`. Counts 2 for each multiply-add; a backward pass with both gradients has two `products` for each of
+/// the forward pass's.
+template <class Run>
+void time(benchmark::State& state, const kernels::convolution_shape& s, double products, double peak, Run&& run) {
+  std::vector<double> seconds;
+  for (auto _ : state) {
+    const auto start = std::chrono::steady_clock::now();
+    run();
+    benchmark::ClobberMemory();
+    seconds.push_back(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+  }
+  const double usual = bench::median(std::move(seconds));
   const auto rate = [&](std::size_t multiply_adds) {
-    return benchmark::Counter(products * 2e-9 * static_cast<double>(images * multiply_adds),
-                              benchmark::Counter::kIsIterationInvariantRate);
+    return products * 2 * static_cast<double>(images * multiply_adds) / usual;
   };
   const std::size_t plain = s.output_height() * s.output_width() * s.kernel * s.kernel * s.channels * s.outputs;
   const std::size_t done =
       s.how == kernels::algorithm::direct ? plain : s.points() * s.tiles() * s.channels * s.outputs;
-  state.counters["GFLOP/s"] = rate(plain);
-  state.counters["done_GFLOP/s"] = rate(done);
-  state.counters["of_peak"] = benchmark::Counter(products * 2 * static_cast<double>(images * done) / peak,
-                                                 benchmark::Counter::kIsIterationInvariantRate);
+  state.counters["GFLOP/s"] = 1e-9 * rate(plain);
+  state.counters["done_GFLOP/s"] = 1e-9 * rate(done);
+  state.counters["of_peak"] = rate(done) / peak;
 }
-
-constexpr std::size_t images = 50;
 
 guarded<float> values(std::size_t count, std::uint64_t seed) {
   kernel_test::dice rng{seed};
@@ -130,14 +149,16 @@ void forward(benchmark::State& state, const layer& one, double peak) {
   guarded<double> sums(2 * s.output_pitch(), 0.0);
   set.pack_weights(s, weights.data(), false, packed.data(), plain.data());
   kernels::forward_task task{.shape = s, .weights = packed.data(), .output = out.data()};
-  task.from.raw = raw.data();
-  task.from.scale = task.from.shift = row.data();
-  for (auto _ : state) {
+  if (is_first(one)) {
+    task.from.stored = raw.data();
+  } else {
+    task.from.raw = raw.data();
+    task.from.scale = task.from.shift = row.data();
+  }
+  time(state, s, 1, peak, [&] {
     kernels::moments block{.values = sums.data()};
     set.forward_images(task, 0, images, &block, scratch.data());
-    benchmark::ClobberMemory();
-  }
-  count(state, s, images, 1, peak);
+  });
 }
 
 void backward(benchmark::State& state, const layer& one, double peak) {
@@ -158,16 +179,18 @@ void backward(benchmark::State& state, const layer& one, double peak) {
                               .b = row.data(),
                               .c = row.data(),
                               .weights = packed.data()};
+  if (is_first(one)) {
+    task.from.stored = raw.data();
+    task.weights = nullptr;
+    time(state, s, 1, peak, [&] { set.backward_images(task, 0, images, part.data(), nullptr, scratch.data()); });
+    return;
+  }
   task.from.raw = task.sink.raw = raw.data();
   task.from.scale = task.from.shift = task.sink.scale = task.sink.shift = task.sink.mean = row.data();
   task.sink.height = task.sink.width = one.side;
   task.sink.pitch = s.pitch;
   task.sink.result = result.data();
-  for (auto _ : state) {
-    set.backward_images(task, 0, images, part.data(), sums.data(), scratch.data());
-    benchmark::ClobberMemory();
-  }
-  count(state, s, images, 2, peak);
+  time(state, s, 2, peak, [&] { set.backward_images(task, 0, images, part.data(), sums.data(), scratch.data()); });
 }
 
 void check() {
@@ -179,8 +202,9 @@ void check() {
                                        .kernel = one.kernel,
                                        .stride = one.stride,
                                        .images = 5,
-                                       .from = kernel_test::origin::raw,
-                                       .by = kernel_test::mask::raw};
+                                       .from = is_first(one) ? kernel_test::origin::stored : kernel_test::origin::raw,
+                                       .narrow = is_first(one),
+                                       .by = is_first(one) ? kernel_test::mask::none : kernel_test::mask::raw};
     const kernels::algorithm how = shape_of(one).how;
     const kernel_test::findings found = kernel_test::twin{problem}.run(*kernels::active_set().set, how);
     if (found.within(kernel_test::bounds(how))) continue;
@@ -192,15 +216,16 @@ void check() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const double peak = measured_peak();
-  benchmark::AddCustomContext("instruction set", std::string{kernels::active_set().name});
-  benchmark::AddCustomContext("peak of one thread", std::to_string(peak / 1e9) + " GFLOP/s");
-  for (const layer& one : layers) {
-    const std::string name = std::to_string(one.side) + "x" + std::to_string(one.side) + "x" +
-                             std::to_string(one.channels) + "/outputs:" + std::to_string(one.outputs) +
-                             "/kernel:" + std::to_string(one.kernel) + "/stride:" + std::to_string(one.stride);
-    benchmark::RegisterBenchmark(("forward/" + name).c_str(), forward, one, peak)->Unit(benchmark::kMillisecond);
-    benchmark::RegisterBenchmark(("backward/" + name).c_str(), backward, one, peak)->Unit(benchmark::kMillisecond);
-  }
-  return bench::check_then_time(argc, argv, check);
+  return bench::check_then_time(argc, argv, [] {
+    check();
+    const double peak = measured_peak();
+    benchmark::AddCustomContext("instruction set", std::string{kernels::active_set().name});
+    benchmark::AddCustomContext("peak of one thread", std::to_string(peak / 1e9) + " GFLOP/s");
+    for (const layer& one : layers) {
+      const std::string name = comdml::text(one.side, "x", one.side, "x", one.channels, "/outputs:", one.outputs,
+                                            "/kernel:", one.kernel, "/stride:", one.stride);
+      benchmark::RegisterBenchmark(("forward/" + name).c_str(), forward, one, peak)->Unit(benchmark::kMillisecond);
+      benchmark::RegisterBenchmark(("backward/" + name).c_str(), backward, one, peak)->Unit(benchmark::kMillisecond);
+    }
+  });
 }

@@ -20,7 +20,7 @@ inline constexpr std::size_t image_side = 32;
 inline constexpr std::size_t image_channels = 3;
 inline constexpr std::size_t classes = 10;
 
-/// So small that the losses of fresh deep networks, whose gradients are steep, can be compared after an update.
+/// So small that thousands of timed steps do the same work: the gradients stay what they are.
 inline constexpr double learning_rate = 1e-5;
 inline constexpr double momentum = 0.9;
 inline constexpr double weight_decay = 5e-4;

@@ -3,9 +3,12 @@
 //     bench_step --model resnet56 --batch 100 --threads 2 --mode train
 #include <memory>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "common.hpp"
+#include "comdml/core/errors.hpp"
+#include "comdml/kernels/kernels.hpp"
 #include "worker.hpp"
 
 namespace {
@@ -14,9 +17,9 @@ template <comdml::Network N>
 class comdml_stepper final : public bench::stepper {
  public:
   comdml_stepper(N net, const bench::step_options& options)
-      : trainer_{std::move(net), options.batch, comdml::execution{options.threads}} {}
+      : trainer_{std::move(net), options.batch, comdml::execution{options.threads}, options.learning_rate} {}
 
-  [[nodiscard]] std::size_t parameters() const override { return trainer_.parameters(); }
+  [[nodiscard]] std::vector<std::vector<float>> parameters() const override { return trainer_.parameters(); }
   double train() override { return trainer_.train(); }
   std::vector<float> infer() override {
     const auto outputs = trainer_.infer();
@@ -46,6 +49,11 @@ int main(int argc, char** argv) {
       ->check(CLI::IsMember({"default", "gemm"}))
       ->capture_default_str();
   return bench::run_worker(app, argc, argv, [&](const bench::step_options& options) {
+    try {
+      std::ignore = comdml::kernels::active_set();
+    } catch (const comdml::input_error& error) {
+      throw bench::bad_input{error.what()};
+    }
     return convolution == "gemm" ? make<bench::reference_engine>(options) : make<bench::default_engine>(options);
   });
 }

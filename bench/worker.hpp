@@ -4,6 +4,8 @@
 /// nothing of ComDML.
 #pragma once
 
+#include <algorithm>
+#include <charconv>
 #include <chrono>
 #include <cmath>
 #include <cstddef>
@@ -13,13 +15,18 @@
 #include <functional>
 #include <iostream>
 #include <memory>
+#include <optional>
 #include <span>
+#include <stdexcept>
 #include <string>
+#include <string_view>
+#include <system_error>
 #include <utility>
 #include <vector>
 
 #include <CLI/CLI.hpp>
 
+#include "check.hpp"
 #include "median.hpp"
 #include "problem.hpp"
 
@@ -30,6 +37,13 @@ struct step_options {
   std::size_t batch = 100;
   int threads = 1;
   bool train = true;
+  double learning_rate = bench::learning_rate;
+};
+
+/// What was asked for cannot be had; the message has the remedy.
+class bad_input : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
 };
 
 /// A model with the example batch.
@@ -40,7 +54,8 @@ class stepper {
   stepper& operator=(const stepper&) = delete;
   virtual ~stepper() = default;
 
-  [[nodiscard]] virtual std::size_t parameters() const = 0;
+  /// \returns the parameters as they are now, tensor by tensor in the order of starting_values.
+  [[nodiscard]] virtual std::vector<std::vector<float>> parameters() const = 0;
   /// Forward, mean softmax cross-entropy, backward, one update by SGD. \returns the loss before the update.
   virtual double train() = 0;
   /// \returns the outputs, images x classes. Of the weights that it finds at its first call: no train() comes after.
@@ -85,30 +100,50 @@ inline double loss_of(const std::vector<float>& outputs) {
   return sum / static_cast<double>(images);
 }
 
-/// `parameters N losses A B C`: of two training steps, and of inference after them. Equal on all workers up to
-/// rounding: the first holds the forward pass, the second the gradients and the update, the third the running
-/// statistics.
-inline void print_check(stepper& worker) {
-  const double first = worker.train();
-  const double second = worker.train();
-  std::printf("parameters %zu losses %.7f %.7f %.7f\n", worker.parameters(), first, second, loss_of(worker.infer()));
+inline check_result check_of(stepper& worker) {
+  check_result result;
+  const auto before = worker.parameters();
+  result.losses[0] = worker.train();
+  result.losses[1] = worker.train();
+  const auto after = worker.parameters();
+  for (std::size_t i = 0; i < before.size(); ++i) {
+    result.parameters += before[i].size();
+    result.changes.push_back(change_of(before[i], after[i]));
+  }
+  result.losses[2] = loss_of(worker.infer());
+  return result;
+}
+
+/// \returns the number of steps on a line, which may stand between blanks; nothing if it holds anything else.
+inline std::optional<long> steps_on(std::string_view line) {
+  constexpr std::string_view blanks = " \t\r";
+  line.remove_prefix(std::min(line.find_first_not_of(blanks), line.size()));
+  line = line.substr(0, line.find_last_not_of(blanks) + 1);
+  long steps = 0;
+  const auto [end, error] = std::from_chars(line.data(), line.data() + line.size(), steps);
+  if (error != std::errc{} || end != line.data() + line.size() || steps < 1) return std::nullopt;
+  return steps;
+}
+
+/// \returns `line` with a question mark for each byte that a terminal might act on, and no more than its beginning.
+inline std::string printable(std::string_view line) {
+  constexpr std::size_t most = 40;
+  std::string shown{line.substr(0, most)};
+  for (char& one : shown)
+    if (one < ' ' || one > '~') one = '?';
+  return line.size() > most ? shown + "..." : shown;
 }
 
 /// Reads numbers of steps, and prints `seconds_per_step peak_mib` for each. \returns the exit code.
 inline int serve(stepper& worker, bool train) {
   for (std::string line; std::getline(std::cin, line);) {
-    std::size_t end = 0;
-    long steps = 0;
-    try {
-      steps = std::stol(line, &end);
-    } catch (const std::exception&) {  // said below
-    }
-    if (steps < 1 || end != line.size()) {
-      std::cerr << "standard input: '" << line << "' is not a number of steps\n"
+    const std::optional<long> steps = steps_on(line);
+    if (!steps) {
+      std::cerr << "standard input: '" << printable(line) << "' is not a number of steps\n"
                 << "  remedy: write one whole number, 1 or more, on each line\n";
       return 2;
     }
-    std::printf("%.9f %.1f\n", seconds_per_step(worker, train, steps), peak_mib());
+    std::printf("%.9f %.1f\n", seconds_per_step(worker, train, *steps), peak_mib());
     std::fflush(stdout);
   }
   return 0;
@@ -133,8 +168,9 @@ inline int run_worker(CLI::App& app, int argc, char** argv, const stepper_factor
   std::string mode = "train";
   bool worker = false;
   bool check = false;
+  std::optional<double> rate;
   app.add_option("--model", options.model, "The network")->check(CLI::IsMember(model_names()))->capture_default_str();
-  app.add_option("--batch", options.batch, "Images in a step")->check(CLI::Range(2, 100000))->capture_default_str();
+  app.add_option("--batch", options.batch, "Images in a step")->check(CLI::Range(1, 100000))->capture_default_str();
   app.add_option("--threads", options.threads, "Threads of the computation")
       ->check(CLI::Range(1, 1024))
       ->capture_default_str();
@@ -142,12 +178,17 @@ inline int run_worker(CLI::App& app, int argc, char** argv, const stepper_factor
                  "train: forward, loss, backward, update by SGD with momentum and weight decay; infer: forward")
       ->check(CLI::IsMember({"train", "infer"}))
       ->capture_default_str();
-  app.add_flag("--worker", worker,
-               "Read numbers N from standard input, one a line, run N steps for each and print a line "
-               "'seconds_per_step peak_mib'; end at the end of the input");
+  app.add_option("--learning-rate", rate,
+                 "Of the updates; unless given, so small that all steps are alike, and with --check one that shows")
+      ->check(CLI::Range(0.0, 1.0));
+  auto* const as_worker =
+      app.add_flag("--worker", worker,
+                   "Read numbers N from standard input, one a line, run N steps for each and print a line "
+                   "'seconds_per_step peak_mib'; end at the end of the input");
   app.add_flag("--check", check,
-               "Print the number of parameters, the losses of two training steps, and that of inference after them, "
-               "for comparison with other workers");
+               "Print the number of parameters, the losses of two training steps and that of inference after them, and "
+               "how far the steps moved each parameter, for comparison with other workers")
+      ->excludes(as_worker);
   app.footer(
       "The batch is a fixed one of random 3x32x32 images of 10 classes. Exit codes: 0 done, 2 bad input, 3 "
       "failed.");
@@ -157,14 +198,18 @@ inline int run_worker(CLI::App& app, int argc, char** argv, const stepper_factor
     return app.exit(error) == 0 ? 0 : 2;
   }
   options.train = mode == "train";
+  options.learning_rate = rate.value_or(check ? check_learning_rate : bench::learning_rate);
   try {
     const std::unique_ptr<stepper> model = make(options);
     if (worker) return detail::serve(*model, options.train);
     if (check)
-      detail::print_check(*model);
+      std::cout << detail::check_of(*model).text() << '\n';
     else
       detail::print_readable(*model, options);
     return 0;
+  } catch (const bad_input& error) {
+    std::cerr << error.what() << '\n';
+    return 2;
   } catch (const std::exception& error) {
     std::cerr << error.what() << '\n';
     return 3;

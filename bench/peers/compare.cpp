@@ -19,7 +19,9 @@
 
 #include <CLI/CLI.hpp>
 
+#include "../check.hpp"
 #include "../median.hpp"
+#include "comdml/kernels/kernels.hpp"
 #include "process.hpp"
 
 namespace {
@@ -29,14 +31,16 @@ struct workload {
   std::string mode;
   int threads;
   bool quick = false;
+  bool variants = false;  ///< also for ComDML as other users get it
 
   [[nodiscard]] std::string name() const { return model + '-' + mode + '-' + std::to_string(threads); }
 };
 
 const std::vector<workload>& workloads() {
   static const std::vector<workload> all{
-      {"resnet56", "train", 2, true}, {"resnet56", "train", 1},     {"resnet20", "train", 2, true},
-      {"resnet110", "train", 2},      {"bottleneck56", "train", 2}, {"resnet56", "infer", 2, true},
+      {"resnet56", "train", 2, true, true}, {"resnet56", "train", 1},
+      {"resnet20", "train", 2, true},       {"resnet110", "train", 2},
+      {"bottleneck56", "train", 2},         {"resnet56", "infer", 2, true, true},
   };
   return all;
 }
@@ -44,6 +48,7 @@ const std::vector<workload>& workloads() {
 struct contestant {
   std::string name;
   bench::command what;
+  bool variant = false;  ///< runs where a workload has variants
 };
 
 constexpr std::size_t batch = 100;
@@ -71,37 +76,22 @@ bench::command command_for(const contestant& who, const workload& what, std::siz
   return all;
 }
 
-/// What a worker says of its model.
-struct check_result {
-  std::size_t parameters = 0;
-  std::array<double, 3> losses{};
-};
-
-/// Throws process_error unless all contestants have the same model, compute the same losses and change it alike.
+/// Throws process_error unless all contestants have the same model, compute the same losses and train it alike.
 void check(const std::vector<contestant>& contestants, const workload& what, std::chrono::seconds patience) {
   constexpr std::size_t images = 20;
-  constexpr double tolerance = 1e-4;
-  check_result first;
+  bench::check_result first;
   for (const contestant& who : contestants) {
     bench::process worker{who.name, command_for(who, what, images, "--check")};
     const std::string line = worker.read_line(patience);
-    std::istringstream in{line};
-    std::string word;
-    check_result mine;
-    in >> word >> mine.parameters >> word;
-    for (double& loss : mine.losses) in >> loss;
-    if (!in) worker.fail("strange result of the check: " + line);
+    bench::check_result mine;
+    if (!mine.parse(line)) worker.fail("strange result of the check: " + line);
     if (&who == &contestants.front()) first = mine;
-    bool equal = mine.parameters == first.parameters;
-    for (std::size_t i = 0; i < first.losses.size(); ++i)
-      equal = equal && std::abs(mine.losses[i] - first.losses[i]) <= tolerance * std::max(1.0, first.losses[i]);
-    if (!equal)
-      worker.fail("computes something else than " + contestants.front().name + ", so it is not timed\n  " +
-                  contestants.front().name + ": parameters " + std::to_string(first.parameters) + " losses " +
-                  std::to_string(first.losses[0]) + ' ' + std::to_string(first.losses[1]) + ' ' +
-                  std::to_string(first.losses[2]) + "\n  " + who.name + ": " + line);
+    const std::string difference = mine.difference(first);
+    if (!difference.empty())
+      worker.fail("computes something else than " + contestants.front().name + ", so it is not timed: " + difference);
   }
-  std::printf("%s: the same %zu parameters, the same losses on all\n", what.model.c_str(), first.parameters);
+  std::printf("%s: the same %zu parameters, the same losses and updates on all\n", what.model.c_str(),
+              first.parameters);
 }
 
 /// A running worker and what it said.
@@ -135,8 +125,11 @@ class runner {
   double peak_mib_ = 0;
 };
 
-/// Times all contestants in turn, and prints them against the one at `base`.
-void compare(const std::vector<contestant>& contestants, std::size_t base, const workload& what, const options& asked) {
+/// Times all contestants in turn, and prints them against the one named `other`.
+void compare(const std::vector<contestant>& contestants, const std::string& other, const workload& what,
+             const options& asked) {
+  const auto at = std::ranges::find(contestants, other, &contestant::name);
+  const auto base = static_cast<std::size_t>(at - contestants.begin());
   std::vector<std::unique_ptr<runner>> runners;
   for (const contestant& who : contestants) runners.push_back(std::make_unique<runner>(who, what, asked));
   std::vector<std::vector<double>> seconds(runners.size());
@@ -145,19 +138,19 @@ void compare(const std::vector<contestant>& contestants, std::size_t base, const
       const double taken = runners[i]->run();
       if (round > 0) seconds[i].push_back(taken);  // the first round warms up
     }
-  const std::string& other = contestants[base].name;
   std::printf("\n%s: batch %zu, threads %d, medians of %d rounds\n", what.name().c_str(), batch, what.threads,
               asked.rounds);
-  std::printf("  %-14s %9s %10s   %-27s %9s  %s\n", "", "ms/step", "images/s", ("time / " + other + " (range)").c_str(),
-              "peak MiB", ("peak / " + other).c_str());
+  std::printf("  %-14s %9s %10s   %-30s %8s %9s  %s\n", "", "ms/step", "images/s",
+              ("time / " + other + " (range)").c_str(), "speed-up", "peak MiB", ("peak / " + other).c_str());
   for (std::size_t i = 0; i < runners.size(); ++i) {
     std::vector<double> ratios;
     for (std::size_t round = 0; round < seconds[i].size(); ++round)
       ratios.push_back(seconds[i][round] / seconds[base][round]);
     const auto [least, most] = std::ranges::minmax(ratios);
     const double usual = bench::median(seconds[i]);
-    std::printf("  %-14s %9.1f %10.0f   %6.2f (%.2f .. %.2f) %*s %9.0f  %6.2f\n", runners[i]->name().c_str(),
-                1e3 * usual, static_cast<double>(batch) / usual, bench::median(ratios), least, most, 4, "",
+    const double ratio = bench::median(ratios);
+    std::printf("  %-14s %9.1f %10.0f   %6.3f (%.3f .. %.3f) %*s %8.2f %9.0f  %6.3f\n", runners[i]->name().c_str(),
+                1e3 * usual, static_cast<double>(batch) / usual, ratio, least, most, 6, "", 1 / ratio,
                 runners[i]->peak_mib(), runners[i]->peak_mib() / runners[base]->peak_mib());
   }
   std::fflush(stdout);
@@ -188,10 +181,11 @@ int main(int argc, char** argv) {
   bool quick = false;
   std::vector<std::string> names;
   for (const workload& what : workloads()) names.push_back(what.name());
-  app.add_option("--rounds", asked.rounds, "Rounds that count")->check(CLI::Range(1, 1000))->capture_default_str();
-  app.add_option("--turn", asked.turn, "Seconds of each worker in a round, about")
-      ->check(CLI::Range(0.01, 600.0))
-      ->capture_default_str();
+  auto* const rounds =
+      app.add_option("--rounds", asked.rounds, "Rounds that count")->check(CLI::Range(1, 1000))->capture_default_str();
+  auto* const turn = app.add_option("--turn", asked.turn, "Seconds of each worker in a round, about")
+                         ->check(CLI::Range(0.01, 600.0))
+                         ->capture_default_str();
   app.add_option("--patience", asked.patience, "Seconds without an answer after which a worker counts as hung")
       ->check(CLI::Range(1, 86400))
       ->capture_default_str();
@@ -202,7 +196,8 @@ int main(int argc, char** argv) {
                  "A further worker: NAME=[VARIABLE=VALUE ]...PROGRAM[ ARGUMENT]..., for instance a bench_step of "
                  "another build; may be given several times")
       ->type_name("TEXT");
-  app.add_flag("--quick", quick, "Three short rounds of a part of the workloads");
+  app.add_flag("--quick", quick,
+               "Three short rounds of a part of the workloads, unless --rounds, --turn or --only say otherwise");
   app.footer(
       "Exit codes: 0 done, 2 bad input, 3 a worker failed or computes something else than the others, 130 "
       "interrupted.");
@@ -212,26 +207,30 @@ int main(int argc, char** argv) {
       {"comdml", {{}, {here / "bench_step"}}},
       {"gemm", {{}, {here / "bench_step", "--convolution", "gemm"}}},
   };
-  std::size_t base = 1;
+  const auto& sets = comdml::kernels::supported_sets();
+  if (sets.front().name == "avx512")
+    contestants.push_back({"comdml-avx2", {{"COMDML_ISA=avx2"}, {here / "bench_step"}}, true});
+  const std::string plain = here / "bench_step_plain";
+  const bool has_plain = std::filesystem::exists(plain);
+  if (has_plain) contestants.push_back({"comdml-O2", {{}, {plain}}, true});
   const std::string torch = here / "bench_torch_step";
   const bool has_torch = std::filesystem::exists(torch);
-  if (has_torch) {
-    base = contestants.size();
-    contestants.push_back({"libtorch", {{}, {torch}}});
-  }
+  if (has_torch) contestants.push_back({"libtorch", {{}, {torch}}});
+  const std::string base = has_torch ? "libtorch" : "gemm";
   try {
     app.parse(argc, argv);
     for (const std::string& text : more) contestants.push_back(parse_contestant(text));
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : 2;
   }
-  if (quick) {
-    asked.rounds = 3;
-    asked.turn = 0.3;
-  }
+  if (quick && rounds->empty()) asked.rounds = 3;
+  if (quick && turn->empty()) asked.turn = 0.3;
 
   bench::catch_interrupts();
-  std::cout << "comdml: what users get; gemm: its reference network, im2col and OpenBLAS\n";
+  std::cout
+      << "comdml: what users get; gemm: its reference network, im2col and OpenBLAS; comdml-avx2: COMDML_ISA=avx2;\n"
+         "comdml-O2: headers only, compiled with no option but -O2\n";
+  if (!has_plain) std::cout << "comdml-O2 is not built: left out; to have it: build the target bench_step_plain\n";
   if (!has_torch) std::cout << "libtorch is not installed: left out; to have it: sh cmake/install-packages.sh peers\n";
   std::cout << std::flush;
   try {
@@ -240,7 +239,10 @@ int main(int argc, char** argv) {
       const bool wanted = only.empty() ? !quick || what.quick : std::ranges::find(only, what.name()) != only.end();
       if (!wanted) continue;
       if (checked.insert(what.model).second) check(contestants, what, std::chrono::seconds{asked.patience});
-      compare(contestants, base, what, asked);
+      std::vector<contestant> entered;
+      for (const contestant& who : contestants)
+        if (what.variants || !who.variant) entered.push_back(who);
+      compare(entered, base, what, asked);
     }
   } catch (const bench::process_error& error) {
     std::cout << std::flush;

@@ -131,13 +131,16 @@ class torch_stepper final : public bench::stepper {
     parameters_ = net_.parameters();
     optimizer_ = std::make_unique<torch::optim::SGD>(
         parameters_,
-        torch::optim::SGDOptions(bench::learning_rate).momentum(bench::momentum).weight_decay(bench::weight_decay));
+        torch::optim::SGDOptions(options.learning_rate).momentum(bench::momentum).weight_decay(bench::weight_decay));
   }
 
-  [[nodiscard]] std::size_t parameters() const override {
-    std::size_t count = 0;
-    for (const Tensor& parameter : parameters_) count += static_cast<std::size_t>(parameter.numel());
-    return count;
+  [[nodiscard]] std::vector<std::vector<float>> parameters() const override {
+    std::vector<std::vector<float>> all;
+    for (const Tensor& parameter : parameters_) {
+      const Tensor values = parameter.detach().contiguous();
+      all.emplace_back(values.data_ptr<float>(), values.data_ptr<float>() + values.numel());
+    }
+    return all;
   }
 
   double train() override {

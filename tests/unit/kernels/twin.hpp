@@ -16,6 +16,7 @@
 #include <sstream>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -191,7 +192,14 @@ struct findings {
   double moments = 0;
   double sums = 0;
   std::string fault{};
+  std::uint64_t bits = 0xCBF29CE484222325;  ///< a digest of all results
 
+  /// Adds values to the digest: FNV-1a, word by word.
+  template <class T>
+  void digest(const T* values, std::size_t count) {
+    using word = std::conditional_t<sizeof(T) == 4, std::uint32_t, std::uint64_t>;
+    for (std::size_t i = 0; i < count; ++i) bits = (bits ^ std::bit_cast<word>(values[i])) * 0x100000001B3;
+  }
   void expect(bool condition, std::string_view otherwise) {
     if (!condition) fault.append(fault.empty() ? "" : "; ").append(otherwise);
   }
@@ -497,10 +505,12 @@ class twin {
       kernels::moments block{.values = values.data()};
       set.forward_images(task, begin, end, &block, scratch.data());
       found.expect(scratch.intact() && values.intact(), "forward: written beyond scratch or moments");
+      found.digest(values.data(), values.size());
       compare_moments(s, out, begin, end, block, found);
     }
     found.expect(packed.intact() && plain.intact(), "written beyond the packed weights");
     found.expect(out.intact() && whole.intact() && kept.intact(), "written beyond the output");
+    found.digest(out.data(), out.size());
     found.expect(same_bits(out.data(), whole.data(), out.size()), "other ranges of images, other bits");
     for (std::size_t i = 0; i < kept.size(); ++i)
       if (double{kept[i]} != activation_[i]) return found.expect(false, "a kept activation differs");
@@ -549,6 +559,7 @@ class twin {
       set.backward_images(task, blocks[block].first, blocks[block].second, &parts[block * part_stride],
                           p_.by == mask::none ? nullptr : sums.back().data(), scratch.data());
       found.expect(scratch.intact() && sums.back().intact(), "backward: written beyond scratch or sums");
+      found.digest(sums.back().data(), sums.back().size());
       found.expect(is_poison(&parts[block * part_stride + s.gradient_part()], gap), "written beyond a block's part");
     }
     {
@@ -574,6 +585,8 @@ class twin {
     set.unpack_gradient(s, parts.data(), blocks.size(), part_stride, 0, half, gradient.data());
     set.unpack_gradient(s, parts.data(), blocks.size(), part_stride, half, p_.channels - half, gradient.data());
     found.expect(gradient.intact(), "written beyond the weight gradient");
+    found.digest(gradient.data(), gradient.size());
+    found.digest(result.data(), result.size());
     const double least = s.how == algorithm::direct ? 0 : largest_magnitude(weight_gradient_);
     for (std::size_t i = 0; i < gradient.size(); ++i) {
       const std::size_t k = i % points, c = i / points % p_.channels, n = i / points / p_.channels;

@@ -129,6 +129,11 @@ TEST_CASE("engine: outputs and gradients are those of the reference in double") 
   SUBCASE("digits") {
     compare("resnet8, 8x8x1", nn::make_resnet<>(8, {8, 8, 1}, 10), reference_resnet(8, {8, 8, 1}), {0, 5}, 33, 1e-5);
   }
+  // Sixteen blocks of five and six images, of which the kernels take four at once, then what is left.
+  SUBCASE("small images in groups") {
+    compare("resnet8, 8x8x1, grouped", nn::make_resnet<>(8, {8, 8, 1}, 10), reference_resnet(8, {8, 8, 1}), {0, 5}, 90,
+            2e-2);
+  }
   SUBCASE("MNIST") {
     compare("resnet8, 28x28x1", nn::make_resnet<>(8, {28, 28, 1}, 10), reference_resnet(8, {28, 28, 1}), {0, 5}, 3,
             1e-5, 4);
