@@ -108,16 +108,17 @@ const std::vector<std::string>& cost_names() {
   return names;
 }
 
-any_cost make_cost(const std::string& name) {
-  if (name == "serial") return {comdml::fleet::serial{}};
-  if (name == "handover") return {comdml::fleet::handover{}};
-  return {comdml::fleet::overlapped{}};
+any_cost make_cost(const std::string& name, double optimizer_slots) {
+  const comdml::fleet::guest_memory memory{.optimizer_slots = optimizer_slots};
+  if (name == "serial") return {comdml::fleet::serial{.memory = memory}};
+  if (name == "handover") return {comdml::fleet::handover{.memory = memory}};
+  return {comdml::fleet::overlapped{.memory = memory}};
 }
 
 any_pairing make_pairing(const pairing_choice& choice) {
   const entry* const chosen = find(choice.policy);
   COMDML_REQUIRE(chosen != nullptr, "no policy is called ", choice.policy);
-  const any_cost cost = make_cost(choice.cost);
+  const any_cost cost = make_cost(choice.cost, choice.optimizer_slots);
   any_pairing policy = chosen->make(choice, cost);
   if (!choice.steady) return policy;
   return any_pairing{pairing::steady<any_pairing, any_cost>{.policy = std::move(policy),

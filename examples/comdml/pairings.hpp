@@ -54,7 +54,7 @@ class any_pairing {
   template <class P>
     requires(!std::same_as<P, any_pairing> && comdml::PairingPolicy<P>)
   explicit any_pairing(P policy)
-      : repeatable_{comdml::pairing::repeatable(policy)},
+      : planned_by_all_{comdml::pairing::planned_by_all(policy)},
         solve_{[policy](const comdml::fleet::instance& fleet) -> explained_plan {
           if constexpr (requires { policy.solve(fleet).bound; }) {
             auto result = policy.solve(fleet);
@@ -82,10 +82,10 @@ class any_pairing {
                                              const comdml::pairing::plan& last) const {
     return replan_ ? replan_(fleet, last) : plan(fleet);
   }
-  [[nodiscard]] bool repeatable() const noexcept { return repeatable_; }
+  [[nodiscard]] bool planned_by_all() const noexcept { return planned_by_all_; }
 
  private:
-  bool repeatable_ = true;
+  bool planned_by_all_ = true;
   std::function<explained_plan(const comdml::fleet::instance&)> solve_;
   std::function<comdml::pairing::plan(const comdml::fleet::instance&, const comdml::pairing::plan&)> replan_;
 };
@@ -99,7 +99,8 @@ struct pairing_choice {
   std::uint64_t seed = 1;  ///< for random
   bool steady = false;     ///< pairs stay together unless changing them gains enough
   double minimum_gain = .1;
-  double move_cost = 0;  ///< in seconds
+  double move_cost = 0;        ///< in seconds
+  double optimizer_slots = 1;  ///< values per parameter of a guest that a helper must hold: momentum 1, AMSGrad 3
 };
 
 /// Values that --pairing knows, for people.
@@ -109,7 +110,7 @@ struct pairing_choice {
 
 [[nodiscard]] const std::vector<std::string>& cost_names();
 /// Requires one of cost_names().
-[[nodiscard]] any_cost make_cost(const std::string& name);
+[[nodiscard]] any_cost make_cost(const std::string& name, double optimizer_slots);
 
 /// Requires a choice whose values passed the checks.
 [[nodiscard]] any_pairing make_pairing(const pairing_choice& choice);

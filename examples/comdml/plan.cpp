@@ -124,7 +124,7 @@ int plan(const plan_options& options) {
   planned_round round{.fleet = std::move(fleet),
                       .policy = options.pairing.policy,
                       .cost_name = options.pairing.cost,
-                      .cost = make_cost(options.pairing.cost),
+                      .cost = make_cost(options.pairing.cost, options.pairing.optimizer_slots),
                       .plan = {},
                       .solve_time = {}};
   const auto begin = std::chrono::steady_clock::now();
@@ -134,7 +134,7 @@ int plan(const plan_options& options) {
   round.bound = answer.bound;
   round.messages = std::move(answer.messages);
   const std::size_t agents = round.fleet.agents.size();
-  if (options.pairing.policy == "bottleneck")
+  if (options.pairing.policy == "bottleneck" || (round.bound && *round.bound >= round.plan.makespan))
     round.optimum = round.plan.makespan;
   else if (agents <= many_agents || options.optimal)
     round.optimum = best.plan(round.fleet).makespan;
@@ -178,7 +178,7 @@ action add_plan(command options) {
   options.footer(
       "A fleet file:\n"
       "  [[agent]]                # id = position, from 0\n"
-      "  batches_per_second = 1.6 # of the whole model; or cpus = 2: times the profile's speed on one thread\n"
+      "  batches_per_second = 1.6 # of the whole model; or cpus = 2: times the speed in a measured --profile\n"
       "  batches = 50             # that it trains on in a round\n"
       "  memory_mb = 512          # optional: what it can spare for guests, in 1e6 bytes\n"
       "  [[link]]\n"

@@ -134,6 +134,7 @@ nlohmann::ordered_json to_json(const planned_round& round) {
               {"solve_ms", 1e3 * round.solve_time.value()},
               {"pairs", std::move(pairs)},
               {"alone", std::move(alone)}};
+  if (round.bound) object["bound_s"] = round.bound->value();
   if (round.messages) object["messages"] = *round.messages;
   return object;
 }

@@ -4,7 +4,6 @@
 #include "profiles.hpp"
 
 #include <algorithm>
-#include <fstream>
 #include <iostream>
 #include <string>
 
@@ -19,21 +18,6 @@ namespace program {
 
 using comdml::input_error;
 using comdml::text;
-
-namespace {
-
-/// Number of the line, counted from 1, that `word` first stands in; 1 if it does not.
-std::size_t line_of(const std::filesystem::path& file, const std::string& word) {
-  std::ifstream in{file};
-  std::size_t number = 0;
-  for (std::string line; std::getline(in, line);) {
-    ++number;
-    if (line.find(word) != std::string::npos) return number;
-  }
-  return 1;
-}
-
-}  // namespace
 
 const std::vector<std::string>& auxiliary_head_names() {
   static const std::vector<std::string> names{"pool_linear", "convolution_pool_linear"};
@@ -72,9 +56,6 @@ comdml::fleet::split_profile measure_profile(const any_network& network, const p
 
 comdml::fleet::split_profile load_profile(const std::filesystem::path& file, const std::string& wire) {
   comdml::fleet::split_profile profile = comdml::fleet::read_profile(file);
-  if (profile.splits.empty())
-    throw input_error{text(file.string(), ", line ", line_of(file, "\"splits\"")), "lists no cuts",
-                      "measure it again (comdml profile), or count it: --model for plan, --profile analytic for train"};
   return comdml::split::recode(std::move(profile), wire_of(wire), file.string());
 }
 

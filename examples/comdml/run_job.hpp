@@ -64,7 +64,8 @@ comdml::learn::settings<J> settings_of(const train_task& task) {
                               .seed = o.seed,
                               .steady = measured,
                               .minimum_gain = o.minimum_gain,
-                              .move_cost = o.move_cost});
+                              .move_cost = o.move_cost,
+                              .optimizer_slots = static_cast<double>(how.optimizer.slots())});
   how.collective = choose<any_collective>(o.collective, pair{"halving-doubling", comm::halving_doubling{}},
                                           pair{"ring", comm::ring{}});
   how.algorithm =

@@ -310,7 +310,7 @@ concept StarCostModel = CostModel<C> &&
 };
 
 /// Who helps whom, and where to cut. A pure function: the same instance gives the same plan on every agent, unless the
-/// policy says otherwise (pairing::repeatable).
+/// policy says otherwise (pairing::planned_by_all).
 /// `testing::check_pairing` validates plans and compares them with brute force.
 template <class P>
 concept PairingPolicy = requires(const P policy, const fleet::instance& fleet) {

@@ -290,9 +290,12 @@ TEST_CASE("nonsense is refused with file, line and remedy") {
        {std::pair<std::string, std::string>{R"({"schema": 1, "model": "m", "batch": 100, "batches_per_second": 0,)"
                                             "\n\"splits\": []}",
                                             ", line 2"},
-        {"", ""},
+        {"", "line 1"},
         {"{\"schema\": 1,\n nan", "line 2"},
-        {R"({"schema": 2})", ""}}) {
+        {"{\n\"schema\": 2}", "line 2"},
+        {"{\"schema\": 1, \"model\": \"m\", \"batch\": 10, \"batches_per_second\": 1, \"splits\": [\n{\n\"point\": "
+         "-1}]}",
+         "line 3"}}) {
     const planner files{two, text};
     const std::string message = files.refused({});
     CAPTURE(message);

@@ -23,7 +23,7 @@ namespace comdml::fleet {
 /// `fast_side` and `wire` (of one batch) are the split profile's. What the helper needs for its own training is not
 /// counted: an agent's limit is what it can spare beside it.
 struct guest_memory {
-  double optimizer_slots = 1;  ///< momentum: 1; Adam: 2
+  double optimizer_slots = 1;  ///< momentum: 1; Adam: 2; AMSGrad: 3
   double window = 4;           ///< batches of a guest that wait at once; comm::in_process_options
 
   [[nodiscard]] bytes operator()(const split_cost& split) const {

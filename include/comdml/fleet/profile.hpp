@@ -5,6 +5,7 @@
 
 #include <cmath>
 #include <cstddef>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -39,15 +40,20 @@ struct split_profile {
 
 /// Throws input_error, naming `where` (a file, say) and the entry, unless the batch is positive, all numbers are finite
 /// and not negative, and entries keep at least one unit and differ in cut or codec.
-inline void validate(const split_profile& profile, const std::string& where = "split profile") {
+inline void validate(const split_profile& profile, const std::string& where = "split profile",
+                     std::span<const std::size_t> lines = {}) {
+  std::size_t line = 0;  // 0: not known
   const auto check = [&](bool good, const std::string& what) {
-    if (!good) throw input_error{where, what, "measure the profile again, or use the analytic one"};
+    if (!good)
+      throw input_error{line == 0 ? where : text(where, ", line ", line), what,
+                        "measure the profile again, or use the analytic one"};
   };
   const auto amount = [](double value) { return std::isfinite(value) && value >= 0; };
   check(profile.batch > 0, "batch is 0 images");
   check(amount(profile.speed.value()), text("speed is ", profile.speed.value(), " batches/s"));
   for (std::size_t i = 0; i < profile.splits.size(); ++i) {
     const split_cost& split = profile.splits[i];
+    if (i < lines.size()) line = lines[i];
     const std::string entry = text("entry ", i, " (keeps ", split.point, " units): ");
     check(split.point.value > 0, entry + "a cut keeps at least one unit");
     check(amount(split.slow_share), entry + text("slow share is ", split.slow_share));

@@ -19,6 +19,7 @@
 #include <limits>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <nlohmann/json.hpp>
 
@@ -33,14 +34,43 @@ namespace detail {
 
 inline constexpr const char* profile_remedy = "measure the profile again, or use the analytic one";
 
-/// An object of a profile file; `where` is the file and the place in it.
+/// Line, counted from 1, in which a byte lies.
+[[nodiscard]] inline std::size_t line_at(std::string_view text, std::size_t position) {
+  return 1 + static_cast<std::size_t>(std::ranges::count(text.substr(0, position), '\n'));
+}
+
+/// Where the objects inside the root's lists begin, in valid JSON: the parser does not say.
+[[nodiscard]] inline std::vector<std::size_t> positions_of_entries(std::string_view json) {
+  std::vector<std::size_t> found;
+  bool quoted = false;
+  int depth = 0;
+  for (std::size_t i = 0; i < json.size(); ++i) {
+    const char c = json[i];
+    if (quoted) {
+      if (c == '\\') ++i;
+      if (c == '"') quoted = false;
+    } else if (c == '"') {
+      quoted = true;
+    } else if (c == '{' || c == '[') {
+      if (c == '{' && depth == 2) found.push_back(i);
+      ++depth;
+    } else if (c == '}' || c == ']') {
+      --depth;
+    }
+  }
+  return found;
+}
+
+/// An object of a profile file, which begins at a byte of the file; errors name the line of the field.
 class profile_object {
  public:
-  profile_object(const nlohmann::json& object, std::string where, std::initializer_list<std::string_view> known)
-      : object_{object}, where_{std::move(where)} {
+  profile_object(const nlohmann::json& object, std::string_view file, std::size_t begin, const std::string& where,
+                 std::initializer_list<std::string_view> known)
+      : object_{object}, file_{file}, begin_{begin}, where_{where} {
     if (!object.is_object()) refuse("is not an object");
     for (const auto& [key, value] : object.items())
-      if (std::ranges::find(known, std::string_view{key}) == known.end()) refuse("has an unknown field \"" + key + '"');
+      if (std::ranges::find(known, std::string_view{key}) == known.end())
+        refuse("has an unknown field \"" + key + '"', key);
   }
 
   [[nodiscard]] const nlohmann::json& at(const char* key) const {
@@ -51,60 +81,84 @@ class profile_object {
 
   [[nodiscard]] double number(const char* key) const {
     const auto& value = at(key);
-    if (!value.is_number() || !std::isfinite(value.get<double>())) refuse(text('"', key, "\" is not a finite number"));
+    if (!value.is_number() || !std::isfinite(value.get<double>()))
+      refuse(text('"', key, "\" is not a finite number"), key);
     return value.get<double>();
   }
 
   [[nodiscard]] std::uint32_t count(const char* key) const {
     const double value = number(key);
     if (value < 0 || value > std::numeric_limits<std::uint32_t>::max() || value != std::floor(value))
-      refuse(text('"', key, "\" is not a count"));
+      refuse(text('"', key, "\" is not a count"), key);
     return static_cast<std::uint32_t>(value);
   }
 
   [[nodiscard]] std::string letters(const char* key) const {
     const auto& value = at(key);
-    if (!value.is_string()) refuse(text('"', key, "\" is not a string"));
+    if (!value.is_string()) refuse(text('"', key, "\" is not a string"), key);
     return value.get<std::string>();
   }
 
   [[nodiscard]] bool has(const char* key) const { return object_.contains(key); }
-  [[noreturn]] void refuse(const std::string& what) const { throw input_error{where_, what, profile_remedy}; }
+
+  /// \param key  the field that is wrong, if it is there
+  [[noreturn]] void refuse(const std::string& what, std::string_view key = {}) const {
+    const std::size_t found = key.empty() ? file_.npos : file_.find(text('"', key, '"'), begin_);
+    throw input_error{text(where_, ", line ", line_at(file_, found == file_.npos ? begin_ : found)), what,
+                      profile_remedy};
+  }
 
  private:
   const nlohmann::json& object_;
+  std::string_view file_;
+  std::size_t begin_;
   std::string where_;
 };
 
 }  // namespace detail
 
 /// Reads a profile from JSON. `where` names the source in errors.
-/// \throws input_error that names the line (of a syntax error) or the entry, for anything but a usable profile
+/// \throws input_error that names the line, for anything but a usable profile of at least one cut
 [[nodiscard]] inline split_profile parse_profile(std::string_view json, const std::string& where) {
   nlohmann::json root;
   try {
     root = nlohmann::json::parse(json);
   } catch (const nlohmann::json::parse_error& error) {
     const std::string_view before = json.substr(0, error.byte > 0 ? error.byte - 1 : 0);
-    const std::size_t line = 1 + static_cast<std::size_t>(std::ranges::count(before, '\n'));
     const std::size_t column = before.size() - (before.rfind('\n') + 1) + 1;  // npos + 1 is 0
-    throw input_error{text(where, ", line ", line, ", column ", column), "not valid JSON", detail::profile_remedy};
+    throw input_error{text(where, ", line ", detail::line_at(json, before.size()), ", column ", column),
+                      "not valid JSON", detail::profile_remedy};
+  } catch (const nlohmann::json::out_of_range&) {
+    throw input_error{where, "a number is too large for a double", detail::profile_remedy};
   } catch (const nlohmann::json::exception& error) {
     throw input_error{where, error.what(), detail::profile_remedy};
   }
-  const detail::profile_object top{root, where, {"schema", "model", "batch", "batches_per_second", "splits"}};
-  if (top.count("schema") != 1) top.refuse(text("schema ", top.count("schema"), " is not known, wanted 1"));
+  const detail::profile_object top{
+      root, json, json.find('{'), where, {"schema", "model", "batch", "batches_per_second", "splits"}};
+  if (top.count("schema") != 1) top.refuse(text("schema ", top.count("schema"), " is not known, wanted 1"), "schema");
   split_profile profile{.model = top.letters("model"),
                         .batch = top.count("batch"),
                         .speed = batches_per_second{top.number("batches_per_second")},
                         .splits = {}};
+  if (profile.batch == 0) top.refuse("batches of 0 images", "batch");
+  if (profile.speed.value() < 0) top.refuse(text(profile.speed.value(), " batches/s"), "batches_per_second");
   const auto& splits = top.at("splits");
-  if (!splits.is_array()) top.refuse("\"splits\" is not a list");
+  if (!splits.is_array()) top.refuse("\"splits\" is not a list", "splits");
+  if (splits.empty()) top.refuse("lists no cuts", "splits");
+  const std::vector<std::size_t> positions = detail::positions_of_entries(json);
+  std::vector<std::size_t> lines;
   for (const auto& element : splits) {
+    const std::size_t number = profile.splits.size();
+    const std::string place = text(where, ", entry ", number, " of \"splits\"");
+    if (!element.is_object()) top.refuse(text("entry ", number, " is not an object"), "splits");
+    const std::size_t begin = number < positions.size() ? positions[number] : 0;
     const detail::profile_object entry{
         element,
-        text(where, ", entry ", profile.splits.size(), " of \"splits\""),
+        json,
+        begin,
+        place,
         {"point", "slow_share", "fast_share", "bytes_per_batch", "fast_side_bytes", "codec"}};
+    lines.push_back(detail::line_at(json, begin));
     profile.splits.push_back({.point = split_point{entry.count("point")},
                               .slow_share = entry.number("slow_share"),
                               .fast_share = entry.number("fast_share"),
@@ -112,7 +166,7 @@ class profile_object {
                               .fast_side = bytes{entry.number("fast_side_bytes")},
                               .codec = entry.has("codec") ? entry.letters("codec") : "fp32"});
   }
-  validate(profile, where);
+  validate(profile, where, lines);
   return profile;
 }
 

@@ -37,7 +37,15 @@ class measurements {
     if (done.value() > 0 && time.value() > 0) speed_.observe(batches_per_second{done.value() / time.value()});
   }
   void observe_link(agent_id to, bits_per_second rate) {
-    rates_.try_emplace(to, how_).first->second.observe(bits_per_second{std::clamp(rate.value(), 1.0, fastest)});
+    link& seen = links_.try_emplace(to, link{fleet::estimate<bits_per_second>{how_}}).first->second;
+    seen.rate.observe(bits_per_second{std::clamp(rate.value(), 1.0, fastest)});
+    seen.rounds_ago = 0;
+  }
+  /// Before a round's observations. A link that no pair has used for `remembered` rounds is as declared again: one that
+  /// was slow for a while gets another chance.
+  void begin_round() {
+    for (auto& [to, seen] : links_) ++seen.rounds_ago;
+    std::erase_if(links_, [](const auto& one) { return one.second.rounds_ago > remembered; });
   }
 
   /// The declared speed before the first observation. Within what fleet::make_status takes.
@@ -47,9 +55,9 @@ class measurements {
   }
 
   void write_links(comm::message_writer& message) const {
-    message.write(static_cast<std::uint32_t>(rates_.size()));
-    for (const auto& [to, rate] : rates_)
-      message.write(to.value).write(static_cast<std::int64_t>(std::round(rate.value()->value())));
+    message.write(static_cast<std::uint32_t>(links_.size()));
+    for (const auto& [to, seen] : links_)
+      message.write(to.value).write(static_cast<std::int64_t>(std::round(seen.rate.value()->value())));
   }
   /// Replaces the rates of links that there are by what their sender, who wrote the message, observed.
   static void read_links(comm::message_reader& message, agent_id sender, link_matrix& links) {
@@ -65,11 +73,16 @@ class measurements {
   }
 
  private:
+  struct link {
+    fleet::estimate<bits_per_second> rate;
+    std::uint32_t rounds_ago = 0;  ///< when it was last observed
+  };
+  static constexpr std::uint32_t remembered = 10;
   static constexpr double fastest = 1e15;  // bits/s: an exchange too quick for the clock
 
   fleet::smoothing how_;
   fleet::estimate<batches_per_second> speed_;
-  std::map<agent_id, fleet::estimate<bits_per_second>> rates_;
+  std::map<agent_id, link> links_;
 };
 
 }  // namespace comdml::learn

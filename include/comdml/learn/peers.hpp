@@ -39,6 +39,7 @@ enum class message_kind : std::uint16_t {
   round_counts,
   verdict,
   plan,
+  plan_digest,
   link_exchange
 };
 

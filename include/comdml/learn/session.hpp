@@ -83,8 +83,9 @@ class session {
   // ------------------------------------------------------------------------------------- steps, for the algorithms
 
   /// Every agent tells its speed, amount of work and memory to spare, as integers; every agent solves the same
-  /// instance. A policy that can replan (pairing::steady) is given the plan of the round before. If agents might get
-  /// different plans (pairing::repeatable), the first of them plans for all. Measured links are told, too.
+  /// instance. A policy that can replan (pairing::steady) is given the plan of the round before. Where not all are to
+  /// plan (pairing::planned_by_all), the first agent plans for them. Measured links are told, too. Whoever holds
+  /// another plan is found out before anybody waits for what will not come. \throws run_error that names them
   [[nodiscard]] pairing::plan agree_on_plan() {
     const bool measured = settings_.knowledge == knowledge::measured;
     if (measured) measure();
@@ -102,7 +103,8 @@ class session {
       if (measured) measurements::read_links(from, sender, links);
     });
     const auto instance = fleet::make_instance(statuses_, settings_.batch, std::move(links), model_.profile);
-    pairing::plan plan = planner_.repeatable() ? planner_.next(instance) : shared_plan(instance);
+    pairing::plan plan = planner_.planned_by_all() ? planner_.next(instance) : shared_plan(instance);
+    require_same(plan);
     if (measured) partners_ = partners_in(plan);
     return plan;
   }
@@ -123,7 +125,7 @@ class session {
   /// Joins the halves inside the all-reduce; the common state becomes the average over all agents whose training stayed
   /// finite, weighted by their numbers of images. \throws run_error if nobody's did
   void join(const pairing::plan& plan) {
-    const std::vector<training_report> reports = exchange_training_reports(plan);
+    const std::vector<training_report> reports = exchange_training_reports();
     sat_out_.clear();
     std::vector<std::int64_t> images(reports.size());  // 0 for agents that sit out
     std::int64_t total = 0;
@@ -229,6 +231,7 @@ class session {
  private:
   /// What the round before has shown: the own speed, and the links to those that it was paired with.
   void measure() {
+    seen_.begin_round();
     seen_.observe_training(training_.done, training_.computing);
     for (const agent_id other : partners_) {
       const comm::measured_link found = comm::measure_link(
@@ -262,6 +265,16 @@ class session {
     return plan;
   }
 
+  void require_same(const pairing::plan& plan) {
+    comm::message_writer message;
+    message.write(pairing::digest(plan));
+    std::vector<std::pair<agent_id, std::uint64_t>> digests;
+    fleet_.exchange(message_kind::plan_digest, std::move(message), [&](comm::message_reader& from, agent_id sender) {
+      digests.emplace_back(sender, from.read<std::uint64_t>());
+    });
+    fleet_.require_agreement("plan", digests);
+  }
+
   struct training_report {
     std::int64_t images = 0;
     bool finite = false;
@@ -269,7 +282,7 @@ class session {
   };
 
   /// What each agent trained, in the order of the members; adds up the losses and the times of the round.
-  std::vector<training_report> exchange_training_reports(const pairing::plan& plan) {
+  std::vector<training_report> exchange_training_reports() {
     evaluation loss = training_.own_loss;
     std::vector<agent_id> broken;
     for (const guest& g : training_.guests) {
@@ -277,7 +290,6 @@ class session {
       if (!g.finite) broken.push_back(g.id);
     }
     comm::message_writer message;
-    message.write(pairing::digest(plan));
     message.write(static_cast<std::int64_t>(images_.size())).write(std::uint8_t{training_.finite});
     message.write(loss.loss_micro).write(loss.seen);
     message.write(training_.end.value()).write((training_.begin + training_.cost(1, training_.work())).value());
@@ -288,23 +300,19 @@ class session {
     evaluation sum;
     seconds end{};
     seconds end_alone{};
-    std::vector<std::pair<agent_id, std::uint64_t>> digests;
-    fleet_.exchange(message_kind::training_report, std::move(message),
-                    [&](comm::message_reader& from, agent_id sender) {
-                      training_report& report = reports.emplace_back();
-                      digests.emplace_back(sender, from.read<std::uint64_t>());
-                      report.images = from.read<std::int64_t>();
-                      report.finite = from.read<std::uint8_t>() != 0;
-                      evaluation part;
-                      part.loss_micro = from.read<std::int64_t>();
-                      part.seen = from.read<std::int64_t>();
-                      sum += part;
-                      end = std::max(end, seconds{from.read<double>()});
-                      end_alone = std::max(end_alone, seconds{from.read<double>()});
-                      for (auto left = from.read<std::uint32_t>(); left > 0; --left)
-                        report.broken_guests.push_back(agent_id{from.read<std::uint32_t>()});
-                    });
-    fleet_.require_agreement("plan", digests);
+    fleet_.exchange(message_kind::training_report, std::move(message), [&](comm::message_reader& from, agent_id) {
+      training_report& report = reports.emplace_back();
+      report.images = from.read<std::int64_t>();
+      report.finite = from.read<std::uint8_t>() != 0;
+      evaluation part;
+      part.loss_micro = from.read<std::int64_t>();
+      part.seen = from.read<std::int64_t>();
+      sum += part;
+      end = std::max(end, seconds{from.read<double>()});
+      end_alone = std::max(end_alone, seconds{from.read<double>()});
+      for (auto left = from.read<std::uint32_t>(); left > 0; --left)
+        report.broken_guests.push_back(agent_id{from.read<std::uint32_t>()});
+    });
     train_loss_ = sum.mean_loss();
     saved_ += end_alone - end;
     return reports;

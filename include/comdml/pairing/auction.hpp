@@ -213,6 +213,10 @@ struct auction {
   [[nodiscard]] negotiated_plan solve(const fleet::instance& fleet) const {
     return detail::plan_of(fleet, rehearse(fleet), cost);
   }
+
+  /// Asked for a plan, it plays all agents' parts: that is too much to be done by each of them.
+  [[nodiscard]] static bool planned_by_all() { return false; }
+
   [[nodiscard]] pairing::plan plan(const fleet::instance& fleet) const { return solve(fleet).plan; }
 
  private:

@@ -67,7 +67,7 @@ struct milp {
   bool seeded = true;
 
   /// Not a pure function when the time limit ends it: then one agent plans for all.
-  [[nodiscard]] bool repeatable() const { return time_limit == seconds::infinity(); }
+  [[nodiscard]] bool planned_by_all() const { return time_limit == seconds::infinity(); }
   [[nodiscard]] pairing::plan plan(const fleet::instance& fleet) const { return solve(fleet).plan; }
 
   /// Throws contract_error if GLPK fails.
@@ -89,7 +89,9 @@ struct milp {
       result.bound = std::min(std::max(result.bound, found.bound), result.plan.makespan);
       result.optimal = found.optimal;
       if (found.any) {
-        pairing::plan next = complete(fleet, all.pairs(fleet, cost), cost);
+        std::vector<assignment> pairs = all.pairs(fleet, cost);
+        detail::name_refused(fleet, cost, pairs);
+        pairing::plan next = complete(fleet, std::move(pairs), cost);
         if (next.makespan < result.plan.makespan) result.plan = std::move(next);
       }
     }

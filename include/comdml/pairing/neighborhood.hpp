@@ -196,6 +196,7 @@ template <CostModel Cost>
   for (const agent_id slow : slowest_first(fleet, cost))
     if (const auto& helper = results[slow.value].helper)
       pairs.push_back(assign(fleet, slow, helper->other, helper->entry, cost));
+  name_refused(fleet, cost, pairs);
   return {complete(fleet, std::move(pairs), cost), std::move(messages)};
 }
 

@@ -12,12 +12,13 @@
 
 namespace comdml::pairing {
 
-/// Whether every agent that asks the policy about one instance gets the same plan. A policy for which that is not
-/// certain, as a time limit may end it, says so by a function `repeatable()`; one agent then plans for all.
+/// Whether every agent of a fleet asks the policy for the plan itself. A policy that may answer two agents differently,
+/// as a time limit may end it, or that takes too long to be asked by each, says so by a function `planned_by_all()`;
+/// one agent then plans for all.
 template <PairingPolicy Policy>
-[[nodiscard]] bool repeatable(const Policy& policy) {
-  if constexpr (requires { policy.repeatable(); })
-    return policy.repeatable();
+[[nodiscard]] bool planned_by_all(const Policy& policy) {
+  if constexpr (requires { policy.planned_by_all(); })
+    return policy.planned_by_all();
   else
     return true;
 }
@@ -28,7 +29,7 @@ class planner {
  public:
   explicit planner(Policy policy = {}) : policy_{std::move(policy)} {}
 
-  [[nodiscard]] bool repeatable() const { return pairing::repeatable(policy_); }
+  [[nodiscard]] bool planned_by_all() const { return pairing::planned_by_all(policy_); }
 
   /// The plan of the next round. Agents that were asked for the same instances before give the same one.
   [[nodiscard]] const pairing::plan& next(const fleet::instance& fleet) {

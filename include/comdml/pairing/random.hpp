@@ -44,6 +44,7 @@ struct random {
       free[slow.value] = free[fast.value] = false;
       pairs.push_back(assign(fleet, slow, fast, offer.entry, cost));
     }
+    detail::name_refused(fleet, cost, pairs);
     return complete(fleet, std::move(pairs), cost);
   }
 };

@@ -53,7 +53,7 @@ struct star {
       if (!shorter(time)) low = time;
       if (best.makespan - low <= 1e-6 * best.makespan) break;
     }
-    explain(fleet, best);
+    detail::name_refused(fleet, cost, best.pairs);
     return best;
   }
 
@@ -199,20 +199,6 @@ struct star {
     std::vector<agent_id> rows_;          ///< who may need help, slowest first
     std::vector<std::vector<way>> ways_;  ///< of the rows
   };
-
-  /// Notes the best that another helper would offer to each guest as its only one.
-  void explain(const fleet::instance& fleet, pairing::plan& plan) const {
-    detail::offers<Cost> prices{fleet, cost};
-    for (assignment& pair : plan.pairs) {
-      pair.refused.reset();
-      fleet.links.for_each_link(pair.slow, [&](agent_id fast, link_matrix::kind_index to) {
-        if (fast == pair.fast || fast == pair.slow) return;
-        const detail::offer best = prices.best(pair.slow, fast, to);
-        if (best.cost < (pair.refused ? pair.refused->cost : seconds::infinity()))
-          pair.refused = {fast, fleet.profile.splits[best.entry].point, best.cost};
-      });
-    }
-  }
 };
 
 static_assert(PairingPolicy<star<>>);

@@ -31,7 +31,7 @@ struct steady {
   seconds move_cost{};       ///< of every slow agent that gets another helper, or one after none
 
   [[nodiscard]] pairing::plan plan(const fleet::instance& fleet) const { return policy.plan(fleet); }
-  [[nodiscard]] bool repeatable() const { return pairing::repeatable(policy); }
+  [[nodiscard]] bool planned_by_all() const { return pairing::planned_by_all(policy); }
 
   /// The policy's plan if it is faster than the last one's pairs by `minimum_gain` and by the cost of all moves; else
   /// those pairs, each at the cut that is best now. Pairs that make no sense any more are dissolved.

@@ -36,7 +36,9 @@ template <WireCodec W>
     return profile;
   }
   if (!has("fp32"))
-    throw input_error{where, text("has cuts by ", profile.splits.front().codec, ", none by ", codec.name, " or fp32"),
+    throw input_error{where,
+                      text("has cuts by ", profile.splits.front().codec, ", none by ", codec.name,
+                           codec.name == std::string_view{"fp32"} ? "" : " or fp32"),
                       text("give --wire ", profile.splits.front().codec, ", or measure the profile again")};
   keep_only("fp32");
   constexpr std::size_t many = 1 << 20;

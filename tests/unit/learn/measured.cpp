@@ -151,7 +151,7 @@ struct moody : always_pair {
   std::shared_ptr<std::atomic<std::uint32_t>> asked = std::make_shared<std::atomic<std::uint32_t>>(0);
   bool says_so = true;
 
-  [[nodiscard]] bool repeatable() const { return !says_so; }
+  [[nodiscard]] bool planned_by_all() const { return !says_so; }
   pairing::plan plan(const fleet::instance& fleet) const {
     return always_pair{.pairs = pairs, .cut = 1 + (*asked)++ % 3}.plan(fleet);
   }
@@ -174,6 +174,32 @@ TEST_CASE("a policy that might give agents different plans is asked by one agent
   }
   how.pairing.says_so = false;
   CHECK_THROWS_WITH_AS(static_cast<void>(train(how, unlike(3))), doctest::Contains("another plan"), run_error);
+}
+
+namespace {
+
+/// Tells some of those who ask that nobody is helped, by the bits of `odd`.
+struct divided : always_pair {
+  std::shared_ptr<std::atomic<std::uint32_t>> asked = std::make_shared<std::atomic<std::uint32_t>>(0);
+  std::uint32_t odd = 0;
+
+  pairing::plan plan(const fleet::instance& fleet) const {
+    return (odd >> (*asked)++ & 1) != 0 ? pairing::none<>{}.plan(fleet) : always_pair::plan(fleet);
+  }
+};
+struct divided_job : job {
+  using pairing = divided;
+};
+
+}  // namespace
+
+TEST_CASE("agents that hold different plans find out before one waits for another") {
+  for (std::uint32_t odd = 1; odd + 1 < 1U << 3; ++odd) {
+    auto how = quick<divided_job>(1);
+    how.pairing.odd = odd;
+    CAPTURE(odd);
+    CHECK_THROWS_WITH_AS(static_cast<void>(train(how, unlike(3))), doctest::Contains("another plan"), run_error);
+  }
 }
 
 TEST_CASE("a plan survives its message, and nonsense names its sender") {

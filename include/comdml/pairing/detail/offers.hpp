@@ -138,4 +138,19 @@ class offers {
   std::vector<guest_option> single_;
 };
 
+/// Notes for each pair the best that another helper would offer to its slow agent as its only guest.
+template <CostModel Cost>
+void name_refused(const fleet::instance& fleet, const Cost& cost, std::vector<assignment>& pairs) {
+  offers<Cost> prices{fleet, cost};
+  for (assignment& pair : pairs) {
+    pair.refused.reset();
+    fleet.links.for_each_link(pair.slow, [&](agent_id fast, link_matrix::kind_index to) {
+      if (fast == pair.fast || fast == pair.slow) return;
+      const offer best = prices.best(pair.slow, fast, to);
+      if (best.cost < (pair.refused ? pair.refused->cost : seconds::infinity()))
+        pair.refused = {fast, fleet.profile.splits[best.entry].point, best.cost};
+    });
+  }
+}
+
 }  // namespace comdml::pairing::detail
