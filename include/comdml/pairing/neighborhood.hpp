@@ -191,6 +191,7 @@ template <CostModel Cost>
 [[nodiscard]] negotiated_plan plan_of(const fleet::instance& fleet, const std::vector<negotiated>& results,
                                       const Cost& cost) {
   std::vector<std::size_t> messages;
+  messages.reserve(results.size());
   for (const negotiated& one : results) messages.push_back(one.sent);
   std::vector<assignment> pairs;
   for (const agent_id slow : slowest_first(fleet, cost))
