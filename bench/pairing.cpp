@@ -1,7 +1,8 @@
 // Pairing policies: held against brute force, then timed. `--table` prints, in place of times, how much of a round's
-// time each saves; `--table F` over F fleets of each kind.
+// time each saves, and what negotiating costs; `--table F` over F fleets of each kind.
 #include <algorithm>
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -68,15 +69,33 @@ BENCHMARK_TEMPLATE(plan, pairing::star<>)->Apply(small);
 BENCHMARK_TEMPLATE(plan, pairing::deferred_acceptance<>)->Apply(small);
 BENCHMARK_TEMPLATE(plan, pairing::auction<>)->Apply(small);
 
-void check() {
-  const auto found =
-      testing::check_pairing(pairing::bottleneck<>{}, {}, {.fleets = 1000, .largest = 11, .brute_force = 11});
-  if (found.compared == 1000 && found.worst_gap == 0) return;
-  std::cerr << "bottleneck is not optimal: worst gap " << found.worst_gap << '\n';
+void require(bool right, const char* what, double gap) {
+  if (right) return;
+  std::cerr << what << ": worst gap " << gap << '\n';
   std::exit(3);
 }
 
-/// Mean and, of the optimality gap, worst over fleets of one kind.
+/// Every policy that is timed: plans by the rules, and as near to the best pairs as it promises to be.
+void check() {
+  const testing::pairing_check few{.fleets = 300, .largest = 11, .brute_force = 11};
+  testing::pairing_check many = few;
+  many.fleets = 1000;
+  const auto exact = testing::check_pairing(pairing::bottleneck<>{}, {}, many);
+  require(exact.compared == 1000 && exact.worst_gap == 0, "bottleneck is not optimal", exact.worst_gap);
+  testing::check_pairing(pairing::greedy<>{}, {}, few);
+  testing::check_pairing(pairing::star<>{}, {}, {.fleets = 300, .brute_force = 0});  // may be better than pairs
+  // Those that negotiate need links both ways.
+  for (std::uint64_t seed = 1; seed <= 200; ++seed) {
+    const auto fleet = testing::published_fleet({.agents = 20, .seed = seed, .mixed = seed % 2 == 0});
+    const auto greedy = pairing::greedy<>{}.plan(fleet), same = pairing::deferred_acceptance<>{}.plan(fleet);
+    require(greedy.makespan == same.makespan && greedy.alone == same.alone, "deferred acceptance and greedy part",
+            same.makespan / greedy.makespan - 1);
+    const double gap = pairing::auction<>{}.plan(fleet).makespan / pairing::bottleneck<>{}.plan(fleet).makespan - 1;
+    require(gap <= .02, "the auction is too far from the optimum", gap);
+  }
+}
+
+/// A kind of fleet.
 struct column {
   const char* name;
   testing::published_options kind;
@@ -98,6 +117,44 @@ void row(const char* name, const Policy& policy, std::span<const column> columns
     std::printf(" %*.1f %% |", static_cast<int>(std::string_view{kind.name}.size()) - 2, 100 * saved / fleets);
   }
   std::printf("\n");
+}
+
+/// How far from the least makespan of pairs, on average and at worst, and messages that an agent sends.
+template <class Policy>
+void gap_row(const char* name, const Policy& policy, std::span<const column> columns, int fleets) {
+  std::printf("| %-20s |", name);
+  for (const column& kind : columns) {
+    double mean = 0, worst = 0, messages = 0;
+    for (int number = 1; number <= fleets; ++number) {
+      testing::published_options options = kind.kind;
+      options.seed = static_cast<std::uint64_t>(number);
+      const fleet::instance fleet = testing::published_fleet(options);
+      const auto found = policy.solve(fleet);
+      const double gap = found.plan.makespan / pairing::bottleneck<>{}.plan(fleet).makespan - 1;
+      mean += gap / fleets;
+      worst = std::max(worst, gap);
+      for (const std::size_t sent : found.messages)
+        messages += static_cast<double>(sent) / static_cast<double>(found.messages.size()) / fleets;
+    }
+    std::printf(" %5.2f %% %6.2f %% %6.0f |", 100 * mean, 100 * worst, messages);
+  }
+  std::printf("\n");
+}
+
+void print_gaps(int fleets) {
+  const std::array columns{column{"published, 10", {.agents = 10}}, column{"published, 100", {.agents = 100}},
+                           column{"mixed, 10", {.agents = 10, .mixed = true}},
+                           column{"mixed, 100", {.agents = 100, .mixed = true}}};
+  std::printf(
+      "\nMean and worst gap to the least makespan of pairs, and messages per agent, %d fleets of each kind:\n\n",
+      fleets);
+  std::printf("| %-20s |", "policy by messages");
+  for (const column& one : columns) std::printf(" %-23s |", one.name);
+  std::printf("\n|----------------------|");
+  for (std::size_t i = 0; i < columns.size(); ++i) std::printf("%s|", std::string(25, '-').c_str());
+  std::printf("\n");
+  gap_row("deferred_acceptance", pairing::deferred_acceptance<>{}, columns, fleets);
+  gap_row("auction", pairing::auction<>{}, columns, fleets);
 }
 
 void print_table(int fleets) {
@@ -125,7 +182,9 @@ void print_table(int fleets) {
 int main(int argc, char** argv) {
   if (argc > 1 && std::string_view{argv[1]} == "--table") {
     check();
-    print_table(argc > 2 ? std::max(1, std::atoi(argv[2])) : 1000);
+    const int fleets = argc > 2 ? std::max(1, std::atoi(argv[2])) : 1000;
+    print_table(fleets);
+    print_gaps(std::max(1, fleets / 10));
     return 0;
   }
   return bench::check_then_time(argc, argv, check);
