@@ -1,5 +1,6 @@
 # Builds the project beside this file as a user would (WAY: package, the same with the component milp, pkg_config or
-# subproject), runs it, and checks that exactly one BLAS is linked, and GLPK by nobody who did not ask for it. The installed tree is moved before use: nothing in it may point back.
+# subproject), runs it, and checks that exactly one BLAS is linked, and GLPK by nobody who did not ask for it. The
+# installed tree is moved before use: nothing in it may point back.
 cmake_minimum_required(VERSION 3.25)
 
 function(run)

@@ -4,8 +4,9 @@
 #pragma once
 
 #include <cmath>
+#include <concepts>
 #include <cstddef>
-#include <span>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -38,33 +39,41 @@ struct split_profile {
   friend bool operator==(const split_profile&, const split_profile&) = default;
 };
 
-/// Throws input_error, naming `where` (a file, say) and the entry, unless the batch is positive, all numbers are finite
-/// and not negative, and entries keep at least one unit and differ in cut or codec.
-inline void validate(const split_profile& profile, const std::string& where = "split profile",
-                     std::span<const std::size_t> lines = {}) {
-  std::size_t line = 0;  // 0: not known
-  const auto check = [&](bool good, const std::string& what) {
-    if (!good)
-      throw input_error{line == 0 ? where : text(where, ", line ", line), what,
-                        "measure the profile again, or use the analytic one"};
+/// Throws input_error unless the batch is positive, all numbers are finite and not negative, and entries keep at least
+/// one unit and differ in cut or codec. place(entry, field) names the place: of the profile itself where `entry` is
+/// empty, and of the whole entry where `field` is.
+template <std::invocable<std::optional<std::size_t>, const char*> Place>
+void validate(const split_profile& profile, const Place& place) {
+  std::optional<std::size_t> entry;
+  const auto check = [&](bool good, const char* field, const auto&... what) {
+    if (good) return;
+    const split_cost* const split = entry ? &profile.splits[*entry] : nullptr;
+    throw input_error{place(entry, field),
+                      (split ? text("entry ", *entry, " (keeps ", split->point, " units): ") : "") + text(what...),
+                      "measure the profile again, or use the analytic one"};
   };
   const auto amount = [](double value) { return std::isfinite(value) && value >= 0; };
-  check(profile.batch > 0, "batch is 0 images");
-  check(amount(profile.speed.value()), text("speed is ", profile.speed.value(), " batches/s"));
-  for (std::size_t i = 0; i < profile.splits.size(); ++i) {
-    const split_cost& split = profile.splits[i];
-    if (i < lines.size()) line = lines[i];
-    const std::string entry = text("entry ", i, " (keeps ", split.point, " units): ");
-    check(split.point.value > 0, entry + "a cut keeps at least one unit");
-    check(amount(split.slow_share), entry + text("slow share is ", split.slow_share));
-    check(amount(split.fast_share), entry + text("fast share is ", split.fast_share));
-    check(amount(split.wire.value()), entry + text("wire is ", split.wire.value(), " bytes per batch"));
-    check(amount(split.fast_side.value()), entry + text("fast side is ", split.fast_side.value(), " bytes"));
+  const double speed = profile.speed.value();
+  check(profile.batch > 0, "batch", "batch is 0 images");
+  check(amount(speed), "batches_per_second", "speed is ", speed, " batches/s");
+  for (entry = 0; *entry < profile.splits.size(); ++*entry) {
+    const split_cost& split = profile.splits[*entry];
+    const double wire = split.wire.value(), fast_side = split.fast_side.value();
+    check(split.point.value > 0, "point", "a cut keeps at least one unit");
+    check(amount(split.slow_share), "slow_share", "slow share is ", split.slow_share);
+    check(amount(split.fast_share), "fast_share", "fast share is ", split.fast_share);
+    check(amount(wire), "bytes_per_batch", "wire is ", wire, " bytes per batch");
+    check(amount(fast_side), "fast_side_bytes", "fast side is ", fast_side, " bytes");
     bool twice = false;
-    for (std::size_t j = 0; j < i; ++j)
+    for (std::size_t j = 0; j < *entry; ++j)
       twice = twice || (profile.splits[j].point == split.point && profile.splits[j].codec == split.codec);
-    check(!twice, entry + "appears twice");
+    check(!twice, "", "appears twice");
   }
+}
+
+/// The same, of a profile that has one place.
+inline void validate(const split_profile& profile, const std::string& where = "split profile") {
+  validate(profile, [&](std::optional<std::size_t>, const char*) { return where; });
 }
 
 }  // namespace comdml::fleet

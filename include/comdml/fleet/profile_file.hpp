@@ -17,6 +17,7 @@
 #include <filesystem>
 #include <initializer_list>
 #include <limits>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -101,11 +102,15 @@ class profile_object {
 
   [[nodiscard]] bool has(const char* key) const { return object_.contains(key); }
 
+  /// Line of a field; the object's where it has no such field.
+  [[nodiscard]] std::size_t line(std::string_view key) const {
+    const std::size_t found = key.empty() ? file_.npos : file_.find(text('"', key, '"'), begin_);
+    return line_at(file_, found == file_.npos ? begin_ : found);
+  }
+
   /// \param key  the field that is wrong, if it is there
   [[noreturn]] void refuse(const std::string& what, std::string_view key = {}) const {
-    const std::size_t found = key.empty() ? file_.npos : file_.find(text('"', key, '"'), begin_);
-    throw input_error{text(where_, ", line ", line_at(file_, found == file_.npos ? begin_ : found)), what,
-                      profile_remedy};
+    throw input_error{text(where_, ", line ", line(key)), what, profile_remedy};
   }
 
  private:
@@ -140,25 +145,19 @@ class profile_object {
                         .batch = top.count("batch"),
                         .speed = batches_per_second{top.number("batches_per_second")},
                         .splits = {}};
-  if (profile.batch == 0) top.refuse("batches of 0 images", "batch");
-  if (profile.speed.value() < 0) top.refuse(text(profile.speed.value(), " batches/s"), "batches_per_second");
   const auto& splits = top.at("splits");
   if (!splits.is_array()) top.refuse("\"splits\" is not a list", "splits");
   if (splits.empty()) top.refuse("lists no cuts", "splits");
   const std::vector<std::size_t> positions = detail::positions_of_entries(json);
-  std::vector<std::size_t> lines;
+  std::vector<detail::profile_object> entries;
+  entries.reserve(splits.size());
   for (const auto& element : splits) {
-    const std::size_t number = profile.splits.size();
-    const std::string place = text(where, ", entry ", number, " of \"splits\"");
-    if (!element.is_object()) top.refuse(text("entry ", number, " is not an object"), "splits");
-    const std::size_t begin = number < positions.size() ? positions[number] : 0;
-    const detail::profile_object entry{
-        element,
-        json,
-        begin,
-        place,
-        {"point", "slow_share", "fast_share", "bytes_per_batch", "fast_side_bytes", "codec"}};
-    lines.push_back(detail::line_at(json, begin));
+    const std::size_t number = entries.size();
+    const detail::profile_object& entry =
+        entries.emplace_back(element, json, element.is_object() ? positions.at(number) : json.find("\"splits\""),
+                             text(where, ", entry ", number, " of \"splits\""),
+                             std::initializer_list<std::string_view>{"point", "slow_share", "fast_share",
+                                                                     "bytes_per_batch", "fast_side_bytes", "codec"});
     profile.splits.push_back({.point = split_point{entry.count("point")},
                               .slow_share = entry.number("slow_share"),
                               .fast_share = entry.number("fast_share"),
@@ -166,7 +165,9 @@ class profile_object {
                               .fast_side = bytes{entry.number("fast_side_bytes")},
                               .codec = entry.has("codec") ? entry.letters("codec") : "fp32"});
   }
-  validate(profile, where, lines);
+  validate(profile, [&](std::optional<std::size_t> entry, const char* field) {
+    return text(where, ", line ", (entry ? entries[*entry] : top).line(field));
+  });
   return profile;
 }
 

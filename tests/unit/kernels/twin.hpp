@@ -13,6 +13,7 @@
 #include <iterator>
 #include <limits>
 #include <random>
+#include <span>
 #include <sstream>
 #include <string>
 #include <string_view>
@@ -20,6 +21,7 @@
 #include <utility>
 #include <vector>
 
+#include "comdml/core/digest.hpp"
 #include "comdml/kernels/kernels.hpp"
 
 namespace kernel_test {
@@ -192,13 +194,11 @@ struct findings {
   double moments = 0;
   double sums = 0;
   std::string fault{};
-  std::uint64_t bits = 0xCBF29CE484222325;  ///< a digest of all results
+  comdml::digest64 bits{};  ///< of all results
 
-  /// Adds values to the digest: FNV-1a, word by word.
   template <class T>
   void digest(const T* values, std::size_t count) {
-    using word = std::conditional_t<sizeof(T) == 4, std::uint32_t, std::uint64_t>;
-    for (std::size_t i = 0; i < count; ++i) bits = (bits ^ std::bit_cast<word>(values[i])) * 0x100000001B3;
+    bits.update(std::as_bytes(std::span{values, count}));
   }
   void expect(bool condition, std::string_view otherwise) {
     if (!condition) fault.append(fault.empty() ? "" : "; ").append(otherwise);

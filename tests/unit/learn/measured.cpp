@@ -30,12 +30,7 @@ struct jumpy_job : job {
 
 /// As few images as will do: what is looked at is who helps whom.
 const data::split& few() {
-  static const data::split images = [] {
-    data::split all = data::digits();
-    all.train.limit(40);
-    all.test.limit(10);
-    return all;
-  }();
+  static const data::split images = some_digits(40, 10);
   return images;
 }
 

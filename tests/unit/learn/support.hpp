@@ -23,13 +23,15 @@ struct job : learn::default_policies {
 };
 
 /// The first images of the digits: a training set of `train`, a test set of `test`.
+inline data::split some_digits(std::size_t train, std::size_t test) {
+  data::split images = data::digits();
+  images.train.limit(train);
+  images.test.limit(test);
+  return images;
+}
+
 inline const data::split& digits() {
-  static const data::split images = [] {
-    data::split all = data::digits();
-    all.train.limit(240);
-    all.test.limit(80);
-    return all;
-  }();
+  static const data::split images = some_digits(240, 80);
   return images;
 }
 
