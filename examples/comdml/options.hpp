@@ -42,8 +42,8 @@ struct train_options {
   std::string wire = "fp32";
   double time_limit = 10;
   std::string replan = "declared";
-  double minimum_gain = .1;
-  double move_cost = 0;
+  std::optional<double> minimum_gain{};
+  std::optional<double> move_cost{};
   std::string collective = "halving-doubling";
   std::string fleet = "paper";
   std::string profile = "analytic";
@@ -130,16 +130,18 @@ void visit_options(Options& o, Visitor&& v) {
   v.text("cost", o.cost, "MODEL", one_of(cost_names()),
          "how pairs are rated; overlapped: computing and sending go on at once; serial: the helper waits for all "
          "activations; handover: overlapped, and the fast side's weights travel there and back");
-  v.text("wire", o.wire, "CODEC", one_of(wire_names()),
-         "how activations travel: fp32, fp16 or int8, in 4, 2 or 1 bytes a value");
+  v.text(
+      "wire", o.wire, "CODEC", one_of(wire_choices()),
+      "how activations travel: fp32, fp16 or int8, in 4, 2 or 1 bytes a value; auto: the plan chooses for each pair");
   v.number("time-limit", o.time_limit, {0, 1e6, true}, "seconds that milp may take for a plan");
   v.text("replan", o.replan, "FROM", one_of({"declared", "measured"}),
          "what each round's plan is made from; declared: the fleet's speeds and links; measured: the speeds and links "
          "that agents find, smoothed over rounds, and pairs stay together unless others gain enough");
   v.number("minimum-gain", o.minimum_gain, {0, .99},
-           "with --replan measured: share of a round's time that other pairs must save");
+           "with --replan measured: share of a round's time that other pairs must save [default: 0.1]");
   v.number("move-cost", o.move_cost, {0, 1e6},
-           "with --replan measured: seconds that they must save besides, for each agent that gets another helper");
+           "with --replan measured: seconds that they must save besides, for each agent that gets another helper "
+           "[default: 0]");
   v.text("collective", o.collective, "NAME", one_of({"halving-doubling", "ring"}), "how models are averaged");
   v.text("fleet", o.fleet, "KIND|FILE", fleet_check,
          "paper[:RATE]: speeds 4, 2, 1, .5, .2 batches/s, times RATE, and links of 0 to 100 Mbps drawn from the seed; "

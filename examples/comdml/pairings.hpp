@@ -16,6 +16,9 @@
 #include "comdml/concepts.hpp"
 #include "comdml/fleet/cost.hpp"
 #include "comdml/fleet/instance.hpp"
+#include "comdml/pairing/auction.hpp"
+#include "comdml/pairing/deferred_acceptance.hpp"
+#include "comdml/pairing/neighborhood.hpp"
 #include "comdml/pairing/plan.hpp"
 #include "comdml/pairing/planner.hpp"
 
@@ -47,7 +50,7 @@ struct explained_plan {
   std::optional<std::vector<std::size_t>> messages{};  ///< that each agent sent to negotiate it
 };
 
-/// Models PairingPolicy. By default nobody helps anybody.
+/// Models PairingPolicy, and LocalPairingPolicy for those that negotiate. By default nobody helps anybody.
 class any_pairing {
  public:
   any_pairing() = default;
@@ -72,6 +75,7 @@ class any_pairing {
       replan_ = [policy](const comdml::fleet::instance& fleet, const comdml::pairing::plan& last) {
         return policy.replan(fleet, last);
       };
+    if constexpr (std::constructible_from<local_policy, P>) local_.emplace(policy);
   }
 
   [[nodiscard]] explained_plan solve(const comdml::fleet::instance& fleet) const {
@@ -84,10 +88,29 @@ class any_pairing {
   }
   [[nodiscard]] bool planned_by_all() const noexcept { return planned_by_all_; }
 
+  /// Whether agents make the pairs themselves; the next three are for those only.
+  [[nodiscard]] bool negotiates() const noexcept { return local_.has_value(); }
+  [[nodiscard]] comdml::pairing::neighborhood view(const comdml::fleet::instance& fleet, comdml::agent_id self) const {
+    return std::visit([&](const auto& policy) { return policy.view(fleet, self); }, local_.value());
+  }
+  template <comdml::Transport T>
+  [[nodiscard]] comdml::pairing::negotiated negotiate(T& transport, comdml::pairing::neighborhood view,
+                                                      const comdml::comm::tag& what) const {
+    return std::visit([&](const auto& policy) { return policy.negotiate(transport, std::move(view), what); },
+                      local_.value());
+  }
+  [[nodiscard]] comdml::pairing::negotiated_plan agreed(const comdml::fleet::instance& fleet,
+                                                        const std::vector<comdml::pairing::negotiated>& results) const {
+    return std::visit([&](const auto& policy) { return policy.agreed(fleet, results); }, local_.value());
+  }
+
  private:
+  using local_policy = std::variant<comdml::pairing::auction<any_cost>, comdml::pairing::deferred_acceptance<any_cost>>;
+
   bool planned_by_all_ = true;
   std::function<explained_plan(const comdml::fleet::instance&)> solve_;
   std::function<comdml::pairing::plan(const comdml::fleet::instance&, const comdml::pairing::plan&)> replan_;
+  std::optional<local_policy> local_;
 };
 static_assert(comdml::PairingPolicy<any_pairing>);
 

@@ -38,9 +38,9 @@ struct plan_options {
   std::string fleet{};
   std::string profile{};
   std::string model{};
-  std::uint64_t batch = 100;
-  std::string images = "cifar10";
-  std::string cuts = "every_block";
+  std::optional<std::uint64_t> batch{};
+  std::optional<std::string> images{};
+  std::optional<std::string> cuts{};
   pairing_choice pairing{.policy = "bottleneck"};
   std::string wire = "fp32";
   bool optimal = false;
@@ -53,11 +53,21 @@ comdml::fleet::split_profile profile_of(const plan_options& options) {
         "--profile",
         options.profile.empty() ? "neither --profile nor --model was given" : "--profile and --model were both given",
         "give one of them: a file of comdml profile, or a model, whose cuts are then counted"};
-  if (!options.profile.empty()) return load_profile(options.profile, options.wire);
-  const image_kind images = images_of(options.images);
+  if (!options.profile.empty()) {
+    for (const auto& [name, given] :
+         {std::pair{"--batch", options.batch.has_value()}, std::pair{"--images", options.images.has_value()},
+          std::pair{"--cuts", options.cuts.has_value()}})
+      if (given)
+        throw input_error{name, "was given with --profile, which says it",
+                          "leave it out, or give --model instead of --profile"};
+    return load_profile(options.profile, options.wire);
+  }
+  const image_kind images = images_of(options.images.value_or("cifar10"));
   const any_network network = make_model(options.model, usual_shortcut(options.model), images.shape, images.classes);
-  return count_profile(network,
-                       {.model = options.model, .cuts = options.cuts, .wire = options.wire, .batch = options.batch});
+  return count_profile(network, {.model = options.model,
+                                 .cuts = options.cuts.value_or("every_block"),
+                                 .wire = options.wire,
+                                 .batch = options.batch.value_or(100)});
 }
 
 instance read_instance(const plan_options& options) {
@@ -159,18 +169,19 @@ action add_plan(command options) {
                "what each cut of a model costs, as comdml profile measured it");
   options.text("model", given->model, "NAME", one_of(model_names()),
                "instead of --profile: count the multiply-adds and bytes of this model's cuts");
-  options.count("batch", given->batch, {2, 1'000'000}, "with --model: images in a mini-batch");
+  options.count("batch", given->batch, {2, 1'000'000}, "with --model: images in a mini-batch [default: 100]");
   options.text("images", given->images, "NAME", one_of(data_set_names()),
-               "with --model: data set whose images have the right shape; none is read");
-  options.text("cuts", given->cuts, "SET", one_of({"every_block", "stages"}), "with --model: where it may be split");
+               "with --model: data set whose images have the right shape; none is read [default: cifar10]");
+  options.text("cuts", given->cuts, "SET", one_of({"every_block", "stages"}),
+               "with --model: where it may be split [default: every_block]");
   options.text("pairing", given->pairing.policy, "POLICY", pairing_check, "who helps whom: " + pairing_values());
   options.text("cost", given->pairing.cost, "MODEL", one_of(cost_names()),
                "overlapped: computing and sending go on at once; serial: the helper waits for all activations; "
                "handover: overlapped, and the fast side's weights travel there and back");
   options.text(
-      "wire", given->wire, "CODEC", one_of(wire_names()),
-      "how activations travel: fp32, fp16 or int8, in 4, 2 or 1 bytes a value; if the profile does not know it, its "
-      "bytes are converted");
+      "wire", given->wire, "CODEC", one_of(wire_choices()),
+      "how activations travel: fp32, fp16 or int8, in 4, 2 or 1 bytes a value; auto: the plan chooses for each "
+      "pair; if the profile does not know it, its bytes are converted");
   options.number("time-limit", given->pairing.time_limit, {0, 1e6, true}, "seconds that milp may take");
   options.count("seed", given->pairing.seed, {}, "for random");
   options.flag("optimal", given->optimal, text("compute the optimum for more than ", many_agents, " agents, too"));

@@ -57,11 +57,11 @@ int profile(const profile_options& options) {
   }
   std::cout << options.model << ", batches of " << options.batch << ": " << fixed(measured.speed.value(), 3)
             << " batches/s on one thread of this processor\n"
-            << "units kept   slow side   fast side   MB a batch (" << options.wire << ")\n";
+            << "units kept   slow side   fast side   MB a batch\n";
   for (const auto& split : measured.splits)
     std::cout << std::setw(10) << split.point.value << std::setw(11) << fixed(100 * split.slow_share, 1) << '%'
               << std::setw(11) << fixed(100 * split.fast_share, 1) << '%' << std::setw(13)
-              << fixed(split.wire.value() / 1e6, 3) << '\n';
+              << fixed(split.wire.value() / 1e6, 3) << " (" << split.codec << ")\n";
   std::cout << "written: " << options.out << '\n';
   return exit_code::done;
 }
@@ -79,8 +79,9 @@ action add_profile(command options) {
   options.text("cuts", given->cuts, "SET", one_of({"every_block", "stages"}), "which cuts are measured");
   options.text("auxiliary-head", given->auxiliary_head, "KIND", one_of(auxiliary_head_names()),
                "small network that gives the slow side of a cut its own loss");
-  options.text("wire", given->wire, "CODEC", one_of(wire_names()), "how activations travel: fp32, fp16 or int8");
-  options.count("repetitions", given->repetitions, {1, 1000}, "timed steps of each kind; their median counts");
+  options.text("wire", given->wire, "CODEC", one_of(wire_choices()),
+               "how activations travel: fp32, fp16 or int8, or auto: entries for all three");
+  options.count("repetitions", given->repetitions, {3, 1000}, "timed steps of each kind; their median counts");
   options.flag("json", given->json, "print the profile as one JSON object on one line");
   options.footer(
       "Trains on this processor, on one thread, and takes the time of the whole model and of both sides of every\n"

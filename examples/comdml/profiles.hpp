@@ -25,6 +25,8 @@ struct profile_request {
 
 [[nodiscard]] const std::vector<std::string>& auxiliary_head_names();
 [[nodiscard]] const std::vector<std::string>& wire_names();
+/// The same, and `auto`: every cut by every codec, the most exact one first.
+[[nodiscard]] const std::vector<std::string>& wire_choices();
 /// Requires one of wire_names().
 [[nodiscard]] const comdml::comm::wire_codec& wire_of(const std::string& name);
 

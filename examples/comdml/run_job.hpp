@@ -63,8 +63,8 @@ comdml::learn::settings<J> settings_of(const train_task& task) {
                               .time_limit = o.time_limit,
                               .seed = o.seed,
                               .steady = measured,
-                              .minimum_gain = o.minimum_gain,
-                              .move_cost = o.move_cost,
+                              .minimum_gain = o.minimum_gain.value_or(.1),
+                              .move_cost = o.move_cost.value_or(0),
                               .optimizer_slots = static_cast<double>(how.optimizer.slots())});
   how.collective = choose<any_collective>(o.collective, pair{"halving-doubling", comm::halving_doubling{}},
                                           pair{"ring", comm::ring{}});

@@ -45,7 +45,10 @@ struct guest_terms;
 
 namespace pairing {
 struct plan;
-}
+struct neighborhood;
+struct negotiated;
+struct negotiated_plan;
+}  // namespace pairing
 
 namespace comm {
 struct tag;
@@ -315,6 +318,18 @@ concept StarCostModel = CostModel<C> &&
 template <class P>
 concept PairingPolicy = requires(const P policy, const fleet::instance& fleet) {
   { policy.plan(fleet) } -> std::same_as<pairing::plan>;
+};
+
+/// A policy whose agents can make the pairs themselves, by messages to their neighbors over a transport: `view` is what
+/// one agent knows, `negotiate` what all call at once, `agreed` the plan that follows from what they ended with.
+/// Training negotiates wherever a job's policy can; `plan` plays all agents' parts in one place and comes to the same.
+template <class P, class T>
+concept LocalPairingPolicy = PairingPolicy<P> && Transport<T> &&
+    requires(const P policy, const fleet::instance& fleet, agent_id self, T& transport, pairing::neighborhood view,
+             const comm::tag& what, const std::vector<pairing::negotiated>& results) {
+  { policy.view(fleet, self) } -> std::same_as<pairing::neighborhood>;
+  { policy.negotiate(transport, std::move(view), what) } -> std::same_as<pairing::negotiated>;
+  { policy.agreed(fleet, results) } -> std::same_as<pairing::negotiated_plan>;
 };
 
 // ------------------------------------------------------------------------------------------------------ Algorithm

@@ -196,6 +196,7 @@ TEST_CASE("cost models, codecs and memory change the plan's times") {
   CHECK(makespan({"--wire", "int8"}) < makespan({"--wire", "fp16"}));
   const json small_wire = files.result({"--wire", "int8"});
   for (const json& pair : small_wire["pairs"]) CHECK(pair["wire"] == "int8");
+  CHECK(makespan({"--wire", "auto"}) == makespan({"--wire", "int8"}));
 
   // 20 MB wait in the helper's window, four times over: with 1 MB to spare nobody helps.
   const planner small{five_agents("memory_mb = 1\n", "200")};
@@ -311,7 +312,9 @@ TEST_CASE("nonsense is refused with file, line and remedy") {
                                                                                        {"--wire", "fp8"},
                                                                                        {"--time-limit", "0"},
                                                                                        {"--time-limit", "nan"},
-                                                                                       {"--batch", "1"}}) {
+                                                                                       {"--batch", "1"},
+                                                                                       {"--batch", "16"},
+                                                                                       {"--cuts", "stages"}}) {
     const std::string message = files.refused(options);
     CAPTURE(message);
     CHECK(contains(message, options.front()));

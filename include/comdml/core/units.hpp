@@ -49,6 +49,7 @@ namespace unit {
 struct second {};
 struct byte {};
 struct bit_per_second {};
+struct byte_per_second {};
 struct flop {};
 struct flop_per_second {};
 struct batch {};
@@ -58,7 +59,10 @@ struct byte_per_batch {};
 
 using seconds = quantity<unit::second>;
 using bytes = quantity<unit::byte>;
+/// Rate of a link, as networks tell it.
 using bits_per_second = quantity<unit::bit_per_second>;
+/// The same as programs tell it; a type of its own, so that Mbps taken for MB/s do not compile.
+using bytes_per_second = quantity<unit::byte_per_second>;
 /// Floating-point operations; one multiply-add counts as two.
 using flops = quantity<unit::flop>;
 using flops_per_second = quantity<unit::flop_per_second>;
@@ -71,6 +75,12 @@ using bytes_per_batch = quantity<unit::byte_per_batch>;
 /// Time on the wire. A rate of zero (no link) gives infinity for any positive size.
 [[nodiscard]] constexpr seconds operator/(bytes size, bits_per_second rate) noexcept {
   return seconds{8.0 * size.value() / rate.value()};
+}
+[[nodiscard]] constexpr seconds operator/(bytes size, bytes_per_second rate) noexcept {
+  return seconds{size.value() / rate.value()};
+}
+[[nodiscard]] constexpr bytes_per_second operator/(bytes size, seconds time) noexcept {
+  return bytes_per_second{size.value() / time.value()};
 }
 [[nodiscard]] constexpr seconds operator/(flops work, flops_per_second speed) noexcept {
   return seconds{work.value() / speed.value()};
@@ -89,6 +99,14 @@ using bytes_per_batch = quantity<unit::byte_per_batch>;
 /// 1 Mbps = 1,000,000 bits per second.
 [[nodiscard]] constexpr bits_per_second megabits_per_second(double value) noexcept {
   return bits_per_second{1e6 * value};
+}
+/// 1 MB/s = 1,000,000 bytes per second.
+[[nodiscard]] constexpr bytes_per_second megabytes_per_second(double value) noexcept {
+  return bytes_per_second{1e6 * value};
+}
+/// Eight bits a byte.
+[[nodiscard]] constexpr bits_per_second to_bits(bytes_per_second rate) noexcept {
+  return bits_per_second{8 * rate.value()};
 }
 /// 1 MB = 1,000,000 bytes.
 [[nodiscard]] constexpr bytes megabytes(double value) noexcept { return bytes{1e6 * value}; }

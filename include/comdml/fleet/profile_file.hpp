@@ -133,8 +133,14 @@ class profile_object {
     const std::size_t column = before.size() - (before.rfind('\n') + 1) + 1;  // npos + 1 is 0
     throw input_error{text(where, ", line ", detail::line_at(json, before.size()), ", column ", column),
                       "not valid JSON", detail::profile_remedy};
-  } catch (const nlohmann::json::out_of_range&) {
-    throw input_error{where, "a number is too large for a double", detail::profile_remedy};
+  } catch (const nlohmann::json::out_of_range& error) {
+    // The number stands in the message, between quotes.
+    const std::string_view what = error.what();
+    const std::size_t begin = what.find('\'') + 1;
+    const std::string_view number = what.substr(begin, what.rfind('\'') - begin);
+    const std::size_t at = number.empty() ? json.npos : json.find(number);
+    throw input_error{text(where, ", line ", detail::line_at(json, at == json.npos ? 0 : at)),
+                      "a number is too large for a double", detail::profile_remedy};
   } catch (const nlohmann::json::exception& error) {
     throw input_error{where, error.what(), detail::profile_remedy};
   }

@@ -40,7 +40,9 @@ enum class message_kind : std::uint16_t {
   verdict,
   plan,
   plan_digest,
-  link_exchange
+  link_exchange,
+  negotiation,
+  negotiated
 };
 
 /// All agents of a fleet, as one of them sees them.

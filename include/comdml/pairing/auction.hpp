@@ -192,12 +192,16 @@ struct auction {
   [[no_unique_address]] Cost cost{};
   auction_rules rules{};
 
+  [[nodiscard]] neighborhood view(const fleet::instance& fleet, agent_id self) const {
+    return view_of(fleet, self, cost);
+  }
+
   /// To be called by every agent at once, with its own view and place (spanning_trees of the same links on all agents).
   /// `what` is a tag that nothing else uses. Throws run_error if a neighbor is lost or writes nonsense.
   template <Transport T>
-  [[nodiscard]] negotiated negotiate(T& transport, neighborhood view, tree_place place, const comm::tag& what) const {
+  [[nodiscard]] negotiated negotiate(T& transport, neighborhood view, const comm::tag& what) const {
     const std::vector<agent_id> linked = view.linked;
-    return detail::negotiate_over(transport, one(std::move(view), std::move(place)), linked, what);
+    return detail::negotiate_over(transport, one(std::move(view)), linked, what);
   }
 
   /// What each agent would end with, and how many messages it would send.
@@ -205,14 +209,19 @@ struct auction {
     validate(fleet);
     std::vector<tree_place> places = spanning_trees(fleet.links);
     std::vector<detail::supersteps<detail::bidder>> agents;
-    for (std::size_t i = 0; i < fleet.agents.size(); ++i)
-      agents.push_back(one(view_of(fleet, detail::id_of(i), cost), std::move(places[i])));
+    for (std::size_t i = 0; i < fleet.agents.size(); ++i) {
+      neighborhood own = view(fleet, detail::id_of(i));
+      own.place = std::move(places[i]);
+      agents.push_back(one(std::move(own)));
+    }
     return detail::negotiate_here(std::move(agents));
   }
 
-  [[nodiscard]] negotiated_plan solve(const fleet::instance& fleet) const {
-    return detail::plan_of(fleet, rehearse(fleet), cost);
+  /// The plan that follows from what each agent ended with.
+  [[nodiscard]] negotiated_plan agreed(const fleet::instance& fleet, const std::vector<negotiated>& results) const {
+    return detail::plan_of(fleet, results, cost);
   }
+  [[nodiscard]] negotiated_plan solve(const fleet::instance& fleet) const { return agreed(fleet, rehearse(fleet)); }
 
   /// Asked for a plan, it plays all agents' parts: that is too much to be done by each of them.
   [[nodiscard]] static bool planned_by_all() { return false; }
@@ -220,9 +229,10 @@ struct auction {
   [[nodiscard]] pairing::plan plan(const fleet::instance& fleet) const { return solve(fleet).plan; }
 
  private:
-  [[nodiscard]] detail::supersteps<detail::bidder> one(neighborhood view, tree_place place) const {
+  [[nodiscard]] detail::supersteps<detail::bidder> one(neighborhood view) const {
     COMDML_REQUIRE(rules.grid > 1e-4 && rules.label_cap > 0, "grid ", rules.grid, ", label cap ", rules.label_cap);
     std::vector<agent_id> linked = view.linked;
+    tree_place place = std::move(view.place);
     return {detail::bidder{std::move(view), rules}, std::move(place), std::move(linked)};
   }
 };

@@ -106,6 +106,10 @@ template <StarCostModel Cost = fleet::overlapped>
 struct deferred_acceptance {
   [[no_unique_address]] Cost cost{};
 
+  [[nodiscard]] neighborhood view(const fleet::instance& fleet, agent_id self) const {
+    return view_of(fleet, self, cost);
+  }
+
   /// To be called by every agent at once, with its own view. `what` is a tag that nothing else uses.
   /// Throws run_error if a neighbor is lost or writes nonsense.
   template <Transport T>
@@ -118,13 +122,15 @@ struct deferred_acceptance {
   [[nodiscard]] std::vector<negotiated> rehearse(const fleet::instance& fleet) const {
     validate(fleet);
     std::vector<detail::acceptance> agents;
-    for (std::size_t i = 0; i < fleet.agents.size(); ++i) agents.emplace_back(view_of(fleet, detail::id_of(i), cost));
+    for (std::size_t i = 0; i < fleet.agents.size(); ++i) agents.emplace_back(view(fleet, detail::id_of(i)));
     return detail::negotiate_here(std::move(agents));
   }
 
-  [[nodiscard]] negotiated_plan solve(const fleet::instance& fleet) const {
-    return detail::plan_of(fleet, rehearse(fleet), cost);
+  /// The plan that follows from what each agent ended with.
+  [[nodiscard]] negotiated_plan agreed(const fleet::instance& fleet, const std::vector<negotiated>& results) const {
+    return detail::plan_of(fleet, results, cost);
   }
+  [[nodiscard]] negotiated_plan solve(const fleet::instance& fleet) const { return agreed(fleet, rehearse(fleet)); }
   [[nodiscard]] pairing::plan plan(const fleet::instance& fleet) const { return solve(fleet).plan; }
 };
 

@@ -47,17 +47,19 @@ struct milp_result {
   bool optimal = false;  ///< proved
   seconds solving;       ///< real time
 
-  /// Makespan over bound, less one.
+  /// Makespan over bound, less one; infinite where no bound is known.
   [[nodiscard]] double gap() const {
-    return plan.makespan > bound && bound > seconds{} ? plan.makespan / bound - 1 : 0;
+    if (plan.makespan <= bound) return 0;
+    return bound > seconds{} ? plan.makespan / bound - 1 : std::numeric_limits<double>::infinity();
   }
 };
 
 /// Starts from the plan of `bottleneck`, which it returns unless GLPK finds a faster one; so it is never worse, and
 /// with a time limit it always has a plan. As `bottleneck` is exact, what it adds is a second proof of that.
 ///
-/// The bound is GLPK's, or the longest time that some agent takes with its best helper, whichever is more. Takes about
-/// a second for 10 agents in the paper's form, for 50 in the reduced one.
+/// The bound is GLPK's, or the longest time that some agent takes with its best helper, whichever is more; zero if the
+/// time was over before that was known. Takes about a second for 10 agents in the paper's form, for 50 in the reduced
+/// one.
 template <CostModel Cost = fleet::overlapped>
 struct milp {
   [[no_unique_address]] Cost cost{};
@@ -80,11 +82,11 @@ struct milp {
     milp_result result{.plan = seeded ? bottleneck<Cost>{.cost = cost}.plan(fleet) : complete(fleet, {}, cost),
                        .bound = {},
                        .solving = {}};
-    problem all{fleet, cost, form, result.plan.makespan};
+    problem all{fleet, cost, form, result.plan.makespan, [&] { return spent() >= time_limit; }};
     result.bound = std::min(all.least(), result.plan.makespan);
     result.optimal = result.bound == result.plan.makespan;
-    // Before the first simplex is done there is no bound, and setting up a large problem takes time too.
-    if (!result.optimal && spent() < time_limit) {
+    // Before the first simplex is done there is no better bound, and writing a large problem down takes time, too.
+    if (!result.optimal && all.complete() && spent() < time_limit) {
       const solution found = all.solve(time_limit - spent(), time_limit < seconds::infinity());
       result.bound = std::min(std::max(result.bound, found.bound), result.plan.makespan);
       result.optimal = found.optimal;
@@ -110,7 +112,9 @@ struct milp {
   /// A GLPK problem and what its columns mean. Column 1 is T.
   class problem {
    public:
-    problem(const fleet::instance& fleet, const Cost& model, milp_form how, seconds known)
+    /// \param expired  asked while the problem is written down, which ends when it says so
+    template <class Expired>
+    problem(const fleet::instance& fleet, const Cost& model, milp_form how, seconds known, const Expired& expired)
         : program_{glp_create_prob(), glp_delete_prob} {
       detail::offers<Cost> prices{fleet, model};
       const std::vector<seconds>& solo = prices.solo();
@@ -122,7 +126,8 @@ struct milp {
         columns_.push_back({agent_id{slow}, fast, entry, time});
         for (const std::uint32_t one : {slow, fast.value}) best[one] = std::min(best[one], time);
       };
-      for (std::uint32_t i = 0; i < agents; ++i)
+      for (std::uint32_t i = 0; i < agents; ++i) {
+        if (expired()) return;
         fleet.links.for_each_link(agent_id{i}, [&](agent_id fast, link_matrix::kind_index to) {
           if (fast.value == i) return;
           if (how == milp_form::reduced) {
@@ -133,10 +138,14 @@ struct milp {
               add(i, fast, entry, model.pair(fleet, agent_id{i}, fast, entry));
           }
         });
+      }
       for (std::size_t i = 0; i < agents; ++i) least_ = std::max(least_, best[i]);
-      write(solo, how, known);
+      complete_ = write(solo, how, known, expired);
     }
 
+    /// Whether there was time to write all of it down.
+    [[nodiscard]] bool complete() const noexcept { return complete_; }
+    /// Zero if there was not even the time to look at all pairs.
     [[nodiscard]] seconds least() const noexcept { return least_; }
 
     /// Branch and cut. `glp_simplex` stops at its own limit only, which is set as well.
@@ -208,7 +217,9 @@ struct milp {
 
     static int number(std::size_t column) { return static_cast<int>(column) + 2; }
 
-    void write(const std::vector<seconds>& solo, milp_form how, seconds known) {
+    /// \returns false if time was over before the end
+    template <class Expired>
+    bool write(const std::vector<seconds>& solo, milp_form how, seconds known, const Expired& expired) {
       glp_prob* const p = program_.get();
       COMDML_REQUIRE(p != nullptr && columns_.size() < 100'000'000, columns_.size(), " columns");
       glp_set_obj_dir(p, GLP_MIN);
@@ -235,6 +246,7 @@ struct milp {
         factors.push_back(factor);
       };
       for (std::size_t i = 0; i < of.size(); ++i) {
+        if (expired()) return false;
         if (!of[i].empty()) {
           for (const std::size_t c : of[i]) term(number(c), 1);
           row(GLP_UP, 0, 1);
@@ -247,6 +259,7 @@ struct milp {
         row(GLP_LO, tau, 0);
       }
       for (std::size_t c = 0; c < columns_.size(); ++c) {
+        if (c % 256 == 0 && expired()) return false;
         const bool stated = how == milp_form::reduced &&
                             (solo[columns_[c].slow.value] > least_ || solo[columns_[c].fast.value] > least_);
         if (stated || columns_[c].cost <= least_) continue;
@@ -254,11 +267,13 @@ struct milp {
         term(number(c), -columns_[c].cost.value());
         row(GLP_LO, 0, 0);
       }
+      return true;
     }
 
     std::unique_ptr<glp_prob, void (*)(glp_prob*)> program_;
     std::vector<column> columns_;
     seconds least_{};
+    bool complete_ = false;
   };
 };
 

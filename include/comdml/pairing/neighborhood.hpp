@@ -30,6 +30,12 @@ struct local_offer {
   seconds solo;       ///< of the other
 };
 
+/// An agent's place in a tree over which sums are formed.
+struct tree_place {
+  std::optional<agent_id> parent{};  ///< nobody at the root
+  std::vector<agent_id> children{};  ///< ascending
+};
+
 /// An agent's view: no one else's links, and of the others only those with a link both ways, over which messages go.
 struct neighborhood {
   agent_id self{};
@@ -37,12 +43,14 @@ struct neighborhood {
   std::vector<local_offer> helpers;  ///< who would make this agent faster: best first (cost, entry, id)
   std::vector<local_offer> suitors;  ///< whom this agent would make faster: longest solo time first, then by id
   std::vector<agent_id> linked;      ///< all neighbors, ascending
+  tree_place place{};                ///< for policies that sum over all agents; see spanning_trees
 };
 
 /// The view of one agent; reads nothing of the instance but what concerns it and its neighbors.
 template <StarCostModel Cost>
 [[nodiscard]] neighborhood view_of(const fleet::instance& fleet, agent_id self, const Cost& cost) {
-  neighborhood view{.self = self, .solo = cost.solo(fleet, self), .helpers = {}, .suitors = {}, .linked = {}};
+  neighborhood view{
+      .self = self, .solo = cost.solo(fleet, self), .helpers = {}, .suitors = {}, .linked = {}, .place = {}};
   const auto best = [&](agent_id slow, agent_id fast) {
     detail::offer least;
     for (std::size_t entry = 0; entry < fleet.profile.splits.size(); ++entry)
@@ -64,12 +72,6 @@ template <StarCostModel Cost>
   std::ranges::stable_sort(view.suitors, [](const local_offer& a, const local_offer& b) { return a.solo > b.solo; });
   return view;
 }
-
-/// An agent's place in a tree over which sums are formed.
-struct tree_place {
-  std::optional<agent_id> parent{};  ///< nobody at the root
-  std::vector<agent_id> children{};  ///< ascending
-};
 
 /// A tree for each part of the fleet that two-way links connect, from the part's lowest id, of few children each where
 /// the links allow it. Who is linked to whom decides, nothing else, so it stays as long as the topology does.
@@ -107,6 +109,15 @@ struct negotiated_plan {
   pairing::plan plan;
   std::vector<std::size_t> messages;
 };
+
+/// Whether agents that ask this policy negotiate, where it is one that can: yes, unless its `negotiates()` says no.
+template <class Policy>
+[[nodiscard]] bool negotiates(const Policy& policy) {
+  if constexpr (requires { policy.negotiates(); })
+    return policy.negotiates();
+  else
+    return true;
+}
 
 /// A message of a negotiation under way.
 struct letter {

@@ -29,6 +29,7 @@ class planner {
  public:
   explicit planner(Policy policy = {}) : policy_{std::move(policy)} {}
 
+  [[nodiscard]] const Policy& policy() const noexcept { return policy_; }
   [[nodiscard]] bool planned_by_all() const { return pairing::planned_by_all(policy_); }
 
   /// The plan of the next round. Agents that were asked for the same instances before give the same one.

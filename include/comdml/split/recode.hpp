@@ -39,7 +39,7 @@ template <WireCodec W>
     throw input_error{where,
                       text("has cuts by ", profile.splits.front().codec, ", none by ", codec.name,
                            codec.name == std::string_view{"fp32"} ? "" : " or fp32"),
-                      text("give --wire ", profile.splits.front().codec, ", or measure the profile again")};
+                      "measure the profile again, by the codec that is wanted, or by fp32"};
   keep_only("fp32");
   constexpr std::size_t many = 1 << 20;
   const double width =  // bytes a value

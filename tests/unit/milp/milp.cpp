@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 
 #include "../pairing/support.hpp"
 #include "comdml/pairing/bottleneck.hpp"
@@ -75,4 +76,15 @@ TEST_CASE("a time limit is kept, with a plan no worse than bottleneck's and a bo
   const auto blind = pairing::milp<>{.time_limit = seconds{.2}, .seeded = false}.solve(fleet);
   pairing::validate(blind.plan, fleet);
   CHECK(blind.bound <= exact.makespan * (1 + 1e-9));
+}
+
+TEST_CASE("without any time left there is bottleneck's plan, and no bound is made up") {
+  for (const auto form : {pairing::milp_form::reduced, pairing::milp_form::paper}) {
+    const auto fleet = published_fleet(5, 60);
+    const auto solved = pairing::milp<>{.form = form, .time_limit = seconds{1e-9}}.solve(fleet);
+    CHECK(solved.plan == pairing::bottleneck<>{}.plan(fleet));
+    CHECK_FALSE(solved.optimal);
+    CHECK(solved.bound == seconds{});
+    CHECK(solved.gap() == std::numeric_limits<double>::infinity());
+  }
 }

@@ -132,7 +132,8 @@ TEST_CASE("over a transport the same pairs are made, with the same messages, in 
       const agent_id self = line.self();
       auto view = pairing::view_of(fleet, self, cost);
       accepted[self.value] = pairing::deferred_acceptance<>{}.negotiate(line, view, {0, 1, 0});
-      bought[self.value] = pairing::auction<>{}.negotiate(line, view, places[self.value], {0, 2, 0});
+      view.place = places[self.value];
+      bought[self.value] = pairing::auction<>{}.negotiate(line, view, {0, 2, 0});
     });
     const auto expect = [&](const std::vector<pairing::negotiated>& results,
                             const std::vector<pairing::negotiated>& rehearsed) {
@@ -163,8 +164,9 @@ TEST_CASE("a neighbor that is lost or writes nonsense ends a negotiation") {
   const auto places = pairing::spanning_trees(fleet.links);
   CHECK_THROWS_AS(virtual_network{fleet.links}.run([&](auto& line) {
     if (line.self() == agent_id{5}) return;
-    (void)pairing::auction<>{}.negotiate(line, pairing::view_of(fleet, line.self(), cost), places[line.self().value],
-                                         {0, 1, 0});
+    auto view = pairing::auction<>{}.view(fleet, line.self());
+    view.place = places[line.self().value];
+    (void)pairing::auction<>{}.negotiate(line, std::move(view), {0, 1, 0});
   }),
                   run_error);
   CHECK_THROWS_WITH_AS(run([](auto& line) {
