@@ -40,6 +40,7 @@ struct train_options {
   std::string pairing = "greedy";
   std::string cost = "overlapped";
   std::string wire = "fp32";
+  std::string weight_wire = "fp32";
   double time_limit = 10;
   std::string replan = "declared";
   std::optional<double> minimum_gain{};
@@ -133,6 +134,8 @@ void visit_options(Options& o, Visitor&& v) {
   v.text(
       "wire", o.wire, "CODEC", one_of(wire_choices()),
       "how activations travel: fp32, fp16 or int8, in 4, 2 or 1 bytes a value; auto: the plan chooses for each pair");
+  v.text("weight-wire", o.weight_wire, "CODEC", one_of(wire_names()),
+         "how weights travel when models are averaged: fp32, fp16 or int8; but for fp32, their changes do");
   v.number("time-limit", o.time_limit, {0, 1e6, true}, "seconds that milp may take for a plan");
   v.text("replan", o.replan, "FROM", one_of({"declared", "measured"}),
          "what each round's plan is made from; declared: the fleet's speeds and links; measured: the speeds and links "

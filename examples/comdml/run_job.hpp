@@ -68,6 +68,7 @@ comdml::learn::settings<J> settings_of(const train_task& task) {
                               .optimizer_slots = static_cast<double>(how.optimizer.slots())});
   how.collective = choose<any_collective>(o.collective, pair{"halving-doubling", comm::halving_doubling{}},
                                           pair{"ring", comm::ring{}});
+  how.weight_wire = wire_of(o.weight_wire);
   how.algorithm =
       choose<any_algorithm>(o.algorithm, pair{"comdml", learn::comdml{}}, pair{"allreduce", learn::all_reduce{}});
   how.make_model = [&o](image_shape input, std::size_t classes) {

@@ -8,14 +8,17 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <map>
 #include <optional>
 #include <span>
+#include <string_view>
 #include <utility>
 #include <vector>
 
+#include "comdml/comm/codec.hpp"
 #include "comdml/comm/message.hpp"
 #include "comdml/comm/routes.hpp"
 #include "comdml/comm/schedule.hpp"
@@ -140,6 +143,76 @@ class exchange {
   outcome done_;
 };
 
+/// What an all-reduce loads and stores where values travel by a codec, in blocks of so many with a scale of their own.
+/// A sum is encoded once, by its owner, who keeps what the others will decode; they pass on the bytes that they got. So
+/// all members end with the same bits, whatever the codec loses.
+template <WireCodec W>
+class coded_values {
+ public:
+  static constexpr std::size_t block = 256;
+
+  coded_values(const W& codec, std::span<float> values)
+      : codec_{codec}, values_{values}, wire_(codec.encoded_size(block, 1) * blocks()), ready_(blocks(), false) {}
+
+  [[nodiscard]] std::size_t blocks() const noexcept { return (values_.size() + block - 1) / block; }
+
+  /// The ranges of `move` count blocks.
+  [[nodiscard]] std::vector<std::byte> load(const transfer& move) {
+    std::vector<std::byte> data(end_of(move.values.end) - begin_of(move.values.begin));
+    for (std::size_t b = move.values.begin; b < move.values.end; ++b) {
+      const std::span<std::byte> out = std::span{data}.subspan(begin_of(b) - begin_of(move.values.begin), size_of(b));
+      if (move.reduce) {
+        codec_.encode(run_of(b), 1, out);
+        continue;
+      }
+      if (!ready_[b]) {
+        codec_.encode(run_of(b), 1, wire_of(b));
+        settle(b);
+      }
+      std::ranges::copy(wire_of(b), out.begin());
+    }
+    return data;
+  }
+
+  void store(const transfer& move, agent_id sender, std::span<const std::byte> data) {
+    message_reader reader{data, sender};
+    std::array<float, block> incoming;
+    for (std::size_t b = move.values.begin; b < move.values.end; ++b) {
+      const std::span<const std::byte> in = reader.read_bytes(size_of(b));
+      if (!move.reduce) {
+        std::ranges::copy(in, wire_of(b).begin());
+        settle(b);
+        continue;
+      }
+      const std::span<float> own = run_of(b);
+      codec_.decode(in, 1, std::span{incoming}.first(own.size()));
+      for (std::size_t i = 0; i < own.size(); ++i)
+        own[i] = move.from_rank < move.to_rank ? incoming[i] + own[i] : own[i] + incoming[i];
+    }
+    reader.finish();
+  }
+
+ private:
+  [[nodiscard]] std::span<float> run_of(std::size_t b) const {
+    return values_.subspan(b * block, std::min(block, values_.size() - b * block));
+  }
+  [[nodiscard]] std::size_t size_of(std::size_t b) const { return codec_.encoded_size(run_of(b).size(), 1); }
+  [[nodiscard]] std::size_t begin_of(std::size_t b) const { return b * codec_.encoded_size(block, 1); }
+  [[nodiscard]] std::size_t end_of(std::size_t b) const { return b == 0 ? 0 : begin_of(b - 1) + size_of(b - 1); }
+  [[nodiscard]] std::span<std::byte> wire_of(std::size_t b) {
+    return std::span{wire_}.subspan(begin_of(b), size_of(b));
+  }
+  void settle(std::size_t b) {
+    codec_.decode(wire_of(b), 1, run_of(b));
+    ready_[b] = true;
+  }
+
+  const W& codec_;
+  std::span<float> values_;
+  std::vector<std::byte> wire_;
+  std::vector<bool> ready_;  ///< whether a block's sum is final, and encoded
+};
+
 template <Transport T>
 void require_member(T& transport, const group& members) {
   COMDML_REQUIRE(std::ranges::binary_search(members.members(), agent_id{transport.self()}), "agent ",
@@ -175,6 +248,25 @@ template <Transport T, Collective C>
   };
   return detail::exchange{transport, members, what, deadline, load, store}.run(
       collective.plan(members.members().size(), values.size()));
+}
+
+/// The same with values that travel by a codec; with fp32 it is the function above, to the last bit. Each partial sum
+/// that is sent loses what the codec loses, so values should be small: differences from what all members know, say.
+template <Transport T, Collective C, WireCodec W>
+[[nodiscard]] outcome all_reduce(T& transport, const C& collective, const group& members, tag what,
+                                 std::span<float> values, seconds deadline, const W& codec) {
+  if (std::string_view{codec.name} == fp32::name)
+    return all_reduce(transport, collective, members, what, values, deadline);
+  detail::require_member(transport, members);
+  detail::coded_values<W> coded{codec, values};
+  return detail::exchange{
+      transport,
+      members,
+      what,
+      deadline,
+      [&](const transfer& move) { return coded.load(move); },
+      [&](const transfer& move, agent_id sender, std::span<const std::byte> data) { coded.store(move, sender, data); }}
+      .run(collective.plan(members.members().size(), coded.blocks()));
 }
 
 /// Tells every member the records of all: they are gathered by the first member and sent to all from there, so keep

@@ -70,6 +70,8 @@ class message_reader {
     const std::span<const std::byte> source = next(values.size_bytes());
     if (!source.empty()) std::memcpy(values.data(), source.data(), source.size());
   }
+  /// So many bytes; valid as long as the message is.
+  [[nodiscard]] std::span<const std::byte> read_bytes(std::size_t size) { return next(size); }
   /// Bytes behind their number; valid as long as the message is.
   [[nodiscard]] std::span<const std::byte> read_block() {
     const auto size = read<std::uint64_t>();

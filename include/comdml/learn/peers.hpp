@@ -91,9 +91,10 @@ class peers {
   }
 
   /// Sums the vectors of all agents. \returns bytes that this agent sent, as a relay too
-  template <Collective C>
-  bytes sum(const C& collective, message_kind kind, std::span<float> values) {
-    const comm::outcome done = comm::all_reduce(line_, collective, group_, tag(kind), values, seconds::infinity());
+  template <Collective C, WireCodec W>
+  bytes sum(const C& collective, message_kind kind, std::span<float> values, const W& codec) {
+    const comm::outcome done =
+        comm::all_reduce(line_, collective, group_, tag(kind), values, seconds::infinity(), codec);
     require_ok("the all-reduce", done.culprit.value_or(self()), done.result);
     return done.sent;
   }

@@ -88,6 +88,8 @@ struct settings {
   typename J::augmentation augmentation{};
   typename J::pairing pairing{};
   typename J::collective collective{};
+  /// How weights travel in the join. By another codec than fp32 it is their changes since the last round that do.
+  comm::wire_codec weight_wire{comm::fp32{}};
   typename J::algorithm algorithm{};
 
   /// Builds the model for the images' shape and number of classes; by default from these two alone.

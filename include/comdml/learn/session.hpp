@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -151,7 +152,8 @@ class session {
     for (std::size_t h = 0; h < head_images.size(); ++h)
       if (head_images[h] > 0) used_heads.push_back(h);
 
-    join_term term{committed_, used_heads, settings_.optimizer_state == optimizer_carry::averaged};
+    join_term term{committed_, used_heads, settings_.optimizer_state == optimizer_carry::averaged,
+                   std::string_view{settings_.weight_wire.name} != comm::fp32::name};
     if (const std::int64_t own = images_of(fleet_.self()); own > 0) {
       const pairing::assignment* pair = pair_of(plan, fleet_.self());
       const index_range units = pair == nullptr ? model_.all_units() : split::kept_units(model_.net, pair->split);
@@ -165,7 +167,7 @@ class session {
     for (const guest& g : training_.guests)
       if (const std::int64_t theirs = images_of(g.id); theirs > 0)
         term.add_units(model_.net, g.state, split::handed_over_units(model_.net, g.cut), share(theirs, total));
-    weight_bytes_ = fleet_.sum(settings_.collective, message_kind::weights, term.values());
+    weight_bytes_ = fleet_.sum(settings_.collective, message_kind::weights, term.values(), settings_.weight_wire);
     term.store(committed_);
   }
 

@@ -7,6 +7,7 @@
 #include <bit>
 #include <cmath>
 #include <cstring>
+#include <functional>
 #include <numeric>
 #include <string>
 #include <vector>
@@ -103,6 +104,37 @@ std::vector<std::vector<std::string>> formulas(const C& collective, std::size_t 
       }
   }
   return state;
+}
+
+/// The largest error of sums by a codec, over that of one encoding of values of this size; all agents' bits are alike.
+template <WireCodec W, Collective C>
+double error_of(const W& codec, const C& collective, const link_matrix& links, std::size_t count) {
+  const std::size_t agents = links.agents();
+  std::vector<std::vector<float>> results(agents);
+  std::vector<double> sent(agents);
+  virtual_network{links}.run([&](auto& me) {
+    const std::size_t self = me.self().value;
+    results[self] = random_values(self, count);
+    const comm::group everyone{epoch_index{}, ids(agents), links};
+    const comm::outcome how = comm::all_reduce(me, collective, everyone, sum_tag, results[self], never, codec);
+    CHECK(how.result == comm::result::ok);
+    sent[self] = how.sent.value();
+  });
+  for (const auto& values : results) REQUIRE(same_bits(values, results[0]));
+  std::vector<double> exact(count);
+  for (std::size_t agent = 0; agent < agents; ++agent)
+    std::ranges::transform(exact, random_values(agent, count), exact.begin(), std::plus<>{});
+  double worst = 0;
+  double largest = 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    worst = std::max(worst, std::abs(double{results[0][i]} - exact[i]));
+    largest = std::max(largest, std::abs(exact[i]));
+  }
+  if (agents > 1 && count > 1000 && links(id(0), id(agents - 1)).rate > bits_per_second{})  // nothing is relayed
+    CHECK(std::accumulate(sent.begin(), sent.end(), 0.0) <
+          1.02 * comm::total_bytes(collective.plan(agents, count)).value() *
+              static_cast<double>(codec.encoded_size(256, 1)) / 1024);
+  return worst / largest;
 }
 
 }  // namespace
@@ -264,4 +296,21 @@ TEST_CASE("messages of the wrong size are an error that names the sender") {
     CHECK_THROWS_WITH_AS(virtual_network{links}.run(bad_bundle), doctest::Contains("malformed message of agent 0"),
                          run_error);
   }
+}
+
+TEST_CASE("values that travel by a codec: the same bits on all members, and errors within the codec's") {
+  for (std::size_t agents = 1; agents <= 7; ++agents)
+    for (const std::size_t count : {std::size_t{1}, std::size_t{300}, std::size_t{5000}}) {
+      CAPTURE(agents);
+      CAPTURE(count);
+      // A sum is encoded once for each of at most lg agents + 2 partial sums, none larger than the largest by much.
+      const double encodings = 2 * (3 + std::log2(static_cast<double>(agents)));
+      for (const link_matrix& links : {all_linked(agents), line(agents)}) {
+        CHECK(error_of(comm::fp16{}, comm::halving_doubling{}, links, count) <= encodings * 0x1p-11);
+        CHECK(error_of(comm::int8{}, comm::halving_doubling{}, links, count) <= encodings / 254);
+        CHECK(error_of(comm::wire_codec{comm::int8{}}, comm::ring{}, links, count) <=
+              2 * static_cast<double>(agents + 1) / 254);
+      }
+      CHECK(error_of(comm::fp32{}, comm::halving_doubling{}, all_linked(agents), count) < 1e-6);
+    }
 }

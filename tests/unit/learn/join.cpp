@@ -30,23 +30,25 @@ learn::replica filled(const job::model& net, std::size_t heads, float value, std
 
 TEST_CASE("halves of all cuts meet in the sum") {
   const job::model net{{8, 8, 1}, 10};
-  for (const bool with_optimizer : {false, true}) {
+  for (const auto& [with_optimizer, as_changes] :
+       {std::pair{false, false}, {false, true}, {true, false}, {true, true}}) {
+    const auto start = filled(net, 4, 1, 2);
     for (std::uint32_t k = 1; k < net.units(); ++k) {
       const auto slow_state = filled(net, 4, 3, 2);
       const auto own_state = filled(net, 4, 5, 2);
       const auto guest_state = filled(net, 4, 7, 2);
-      learn::join_term slow{slow_state, {1, 2}, with_optimizer};
+      learn::join_term slow{start, {1, 2}, with_optimizer, as_changes};
       slow.add_units(net, slow_state.body, split::kept_units(net, split_point{k}), 0.25);
       slow.add_updates(slow_state.body, 0.25);
       slow.add_head(slow_state, 2, 1.0);
-      learn::join_term helper{own_state, {1, 2}, with_optimizer};
+      learn::join_term helper{start, {1, 2}, with_optimizer, as_changes};
       helper.add_units(net, own_state.body, {0, net.units()}, 0.75);
       helper.add_updates(own_state.body, 0.75);
       helper.add_units(net, guest_state.body, split::handed_over_units(net, split_point{k}), 0.25);
 
       REQUIRE(slow.values().size() == helper.values().size());
       for (std::size_t i = 0; i < slow.values().size(); ++i) slow.values()[i] += helper.values()[i];
-      auto joined = filled(net, 4, -1, 2);
+      auto joined = start;
       slow.store(joined);
       const auto kept = net.parameters(split::kept_units(net, split_point{k}));
       const auto kept_statistics = net.statistics(split::kept_units(net, split_point{k}));
@@ -55,13 +57,13 @@ TEST_CASE("halves of all cuts meet in the sum") {
         const float expected = i < kept.end ? 0.25F * 3 + 0.75F * 5 : 0.75F * 5 + 0.25F * 7;
         REQUIRE(values[i] == expected);
         for (std::size_t slot = 0; slot < 2; ++slot)
-          REQUIRE(joined.body.optimizer.values[slot * values.size() + i] == (with_optimizer ? expected : -1));
+          REQUIRE(joined.body.optimizer.values[slot * values.size() + i] == (with_optimizer ? expected : 1));
       }
       for (std::size_t i = 0; i < joined.body.model.statistics.size(); ++i)
         REQUIRE(joined.body.model.statistics[i] == (i < kept_statistics.end ? 4.5F : 5.5F));
-      CHECK(joined.body.optimizer.updates == (with_optimizer ? 4.5 : -1));
+      CHECK(joined.body.optimizer.updates == (with_optimizer ? 4.5 : 1));
       CHECK(joined.heads[2].model.parameters == std::vector<float>(5, 3));
-      CHECK(joined.heads[0].model.parameters == std::vector<float>(5, -1));  // nobody used it
+      CHECK(joined.heads[0].model.parameters == std::vector<float>(5, 1));  // nobody used it
     }
   }
 }

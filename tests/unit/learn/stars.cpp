@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -158,6 +159,23 @@ TEST_CASE("activations travel by the codec of the plan") {
 
   how.profile->splits.front().codec = "morse";
   CHECK_THROWS_WITH_AS(static_cast<void>(train(how, unlike(2))), doctest::Contains("morse"), input_error);
+}
+
+TEST_CASE("weights travel by a codec as changes: a quarter of the bytes, and much the same model") {
+  auto how = star_of(1, 2);
+  const auto exact = train(how, unlike(3));
+  for (const auto& [codec, bytes, loss] :
+       {std::tuple{comm::wire_codec{comm::fp16{}}, .51, .05}, {comm::wire_codec{comm::int8{}}, .27, .1}}) {
+    CAPTURE(codec.name);
+    how.weight_wire = codec;
+    const auto coded = train(how, unlike(3));
+    CHECK(coded.rounds.back().weight_bytes < bytes * exact.rounds.back().weight_bytes);
+    CHECK(coded.rounds.back().elapsed < exact.rounds.back().elapsed);
+    CHECK_FALSE(coded.state == exact.state);
+    CHECK(std::abs(*coded.rounds.back().test_loss - *exact.rounds.back().test_loss) <
+          loss * *exact.rounds.back().test_loss);
+    CHECK(train(how, unlike(3), 1).state == coded.state);
+  }
 }
 
 TEST_CASE("a job's own codec is found by its name") {
