@@ -16,8 +16,9 @@ set(below_fleet core concepts)
 set(below_pairing core concepts fleet comm)  # comm: for the policies that negotiate by messages
 set(below_learn core tensor concepts kernels nn data privacy split comm fleet pairing)
 set(below_report ${below_learn} learn)
+set(below_simulation core tensor concepts nn data split comm fleet pairing learn)
 set(below_testing ${below_report} report)
-set(below_comdml ${below_report} report)  # the umbrella
+set(below_comdml ${below_report} report simulation)  # the umbrella
 
 # Libraries and the rooms that may include their headers; <system>'s own are free to all.
 set(only_xtensor tensor)
