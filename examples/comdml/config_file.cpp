@@ -111,7 +111,7 @@ class config_writer {
     if constexpr (requires { value.has_value(); }) {
       if (value) write(name, *value);
     } else if (!value.empty()) {
-      write(name, is_path(type, value) ? std::filesystem::absolute(value).string() : value);
+      write(name, from_anywhere(type, value));
     }
   }
 

@@ -11,6 +11,7 @@
 #include <type_traits>
 
 #include "data_sets.hpp"
+#include "fleets.hpp"
 #include "models.hpp"
 #include "pairings.hpp"
 #include "profiles.hpp"
@@ -29,7 +30,7 @@ struct train_options {
   std::string cuts = "every_block";
   std::string auxiliary_head = "pool_linear";
 
-  std::optional<std::uint64_t> agents{};
+  fleet_options fleet{};
   std::uint64_t rounds = 20;
   std::uint64_t batch = 16;
   std::uint64_t local_epochs = 1;
@@ -46,7 +47,6 @@ struct train_options {
   std::optional<double> minimum_gain{};
   std::optional<double> move_cost{};
   std::string collective = "halving-doubling";
-  std::string fleet = "paper";
   std::string profile = "analytic";
 
   std::string optimizer = "sgd";
@@ -123,8 +123,7 @@ void visit_options(Options& o, Visitor&& v) {
           "rounds between two evaluations; the last round is always evaluated, 0 = only that");
 
   v.group("Agents");
-  v.count("agents", o.agents, {1, most_agents},
-          "number of agents [default: as many as a fleet file lists, otherwise 10]");
+  visit_options(o.fleet, v, most_agents);
   v.text("algorithm", o.algorithm, "NAME", one_of({"comdml", "allreduce"}),
          "comdml: slow agents hand work to fast ones; allreduce: everyone trains alone");
   v.text("pairing", o.pairing, "POLICY", pairing_check, "who helps whom: " + pairing_values());
@@ -146,10 +145,6 @@ void visit_options(Options& o, Visitor&& v) {
            "with --replan measured: seconds that they must save besides, for each agent that gets another helper "
            "[default: 0]");
   v.text("collective", o.collective, "NAME", one_of({"halving-doubling", "ring"}), "how models are averaged");
-  v.text("fleet", o.fleet, "KIND|FILE", fleet_check,
-         "paper[:RATE]: speeds 4, 2, 1, .5, .2 batches/s, times RATE, and links of 0 to 100 Mbps drawn from the seed; "
-         "uniform: 1 batch/s and 100 Mbps everywhere; or a TOML file, see comdml plan --help (its batches do not "
-         "matter: agents train on their images)");
   v.text("profile", o.profile, "analytic|measured|FILE", profile_check,
          "what a cut costs: counted, measured on this processor before training, or from a file of comdml profile");
   v.text(

@@ -65,12 +65,35 @@ std::optional<any_partition> to_partition(const std::string& written) {
   return std::nullopt;
 }
 
-std::optional<fleet_choice> to_fleet(const std::string& written) {
-  if (written == "paper") return fleet_choice{};
-  if (written == "uniform") return fleet_choice{.uniform = true};
+std::optional<comdml::fleet::draw_options> to_fleet(const std::string& written) {
+  namespace fleet = comdml::fleet;
+  if (written == "paper") return fleet::draw_options{};
+  if (written == "authors") return fleet::authors();
+  if (written == "two") return fleet::two();
+  if (written == "uniform") return fleet::draw_options{.speeds = {{1}}, .megabits = {{100}}};
+  if (written == "loguniform") return fleet::log_uniform();
   if (const auto rate = after("paper:", written))
-    if (const auto value = to_number(*rate); value && *value >= 1e-4 && *value <= 1e6)
-      return fleet_choice{.rate = *value};
+    if (const auto value = to_number(*rate); value && *value >= 1e-4 && *value <= 1e6) {
+      fleet::draw_options options;
+      for (double& speed : options.speeds.values) speed = *value * speed;
+      return options;
+    }
+  if (const auto ratio = after("two:", written))
+    if (const auto value = to_number(*ratio); value && *value >= 1e-4 && *value <= 1e6) return fleet::two(*value);
+  if (auto bounds = after("loguniform:", written)) {
+    std::vector<double> numbers;
+    for (bool more = true; more;) {
+      const std::size_t end = std::min(bounds->find(':'), bounds->size());
+      const auto value = to_number(bounds->substr(0, end));
+      if (!value || *value < 1e-4 || *value > 1e6) return std::nullopt;
+      numbers.push_back(*value);
+      more = end < bounds->size();
+      bounds->remove_prefix(more ? end + 1 : end);
+    }
+    if (numbers.size() == 2) numbers.insert(numbers.end(), {10, 100});
+    if (numbers.size() == 4 && numbers[0] <= numbers[1] && numbers[2] <= numbers[3])
+      return fleet::log_uniform({numbers[0], numbers[1], numbers[2], numbers[3]});
+  }
   return std::nullopt;
 }
 
@@ -100,9 +123,11 @@ std::string partition_check(const std::string& written) {
 
 std::string fleet_check(const std::string& written) {
   if (to_fleet(written) || existing_file(written).empty()) return {};
-  return text('"', written,
-              "\" is not known\n  remedy: give paper, paper:RATE (0.0001 to 1000000, say paper:2), uniform, or a "
-              "fleet file that there is");
+  return text(
+      '"', written,
+      "\" is not known\n  remedy: give paper, paper:RATE (0.0001 to 1000000, say paper:2), authors, two, "
+      "two:RATIO, uniform, loguniform, loguniform:SLOWEST:FASTEST:MBPS:MBPS (say loguniform:0.2:4:10:100), or a "
+      "fleet file that there is");
 }
 
 std::string profile_check(const std::string& written) {
@@ -113,6 +138,13 @@ bool is_path(const std::string& type, const std::string& value) {
   if (type == "KIND|FILE") return !to_fleet(value);
   if (type == "analytic|measured|FILE") return value != "analytic" && value != "measured";
   return type == "DIR" || type == "FILE";
+}
+
+std::string from_anywhere(const std::string& type, const std::string& value) {
+  if (is_path(type, value)) return std::filesystem::absolute(value).string();
+  if (const auto file = after("file:", value); file && type == "KIND")
+    return "file:" + std::filesystem::absolute(*file).string();
+  return value;
 }
 
 std::string existing_file(const std::string& written) {

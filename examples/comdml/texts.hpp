@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "comdml/data/partition.hpp"
+#include "comdml/fleet/draw.hpp"
 
 namespace program {
 
@@ -30,13 +31,9 @@ using any_partition = std::variant<comdml::data::iid, comdml::data::dirichlet, c
 /// iid, dirichlet:ALPHA or shards:N.
 [[nodiscard]] std::optional<any_partition> to_partition(const std::string& text);
 
-/// A fleet by name: the paper's, its speeds multiplied, or a uniform one.
-struct fleet_choice {
-  bool uniform = false;
-  double rate = 1;
-};
-/// paper, paper:RATE or uniform.
-[[nodiscard]] std::optional<fleet_choice> to_fleet(const std::string& text);
+/// A fleet by name: paper[:RATE], authors, two[:RATIO], uniform, loguniform[:SLOWEST:FASTEST[:MBPS:MBPS]]. Its agents
+/// are as many as it has by default.
+[[nodiscard]] std::optional<comdml::fleet::draw_options> to_fleet(const std::string& text);
 
 /// Looks at a written value: what is wrong with it, with the remedy, or nothing.
 using text_check = std::function<std::string(const std::string&)>;
@@ -57,6 +54,8 @@ struct one_of {
 [[nodiscard]] std::string profile_check(const std::string& text);
 /// Whether a value of an option of this type ("FILE", "KIND|FILE", say) is the name of a file or a directory.
 [[nodiscard]] bool is_path(const std::string& type, const std::string& value);
+/// The value as it is read the same from every directory: names of files are made absolute, behind "file:" too.
+[[nodiscard]] std::string from_anywhere(const std::string& type, const std::string& value);
 [[nodiscard]] std::string existing_file(const std::string& text);
 [[nodiscard]] std::string existing_directory(const std::string& text);
 

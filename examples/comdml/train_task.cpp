@@ -9,7 +9,6 @@
 
 #include "any_cuts.hpp"
 #include "comdml/core/errors.hpp"
-#include "comdml/fleet/fleet_file.hpp"
 #include "data_sets.hpp"
 #include "model_file.hpp"
 #include "profiles.hpp"
@@ -26,32 +25,19 @@ comdml::data::image_lists deal(const train_options& options, const comdml::data:
   const any_partition partition = *to_partition(options.partition);
   return std::visit(
       [&](const auto& partitioner) {
-        return partitioner(images.labels(), images.classes(), *options.agents,
+        return partitioner(images.labels(), images.classes(), *options.fleet.agents,
                            comdml::random_stream{options.seed, comdml::purpose::partition});
       },
       partition);
 }
 
-/// \param one_thread  speed of an agent with one processor; zero if that is not known
-comdml::fleet::description make_fleet(const train_options& options, comdml::batches_per_second one_thread) {
-  const auto kind = to_fleet(options.fleet);
-  const std::uint64_t agents = options.agents.value_or(10);
-  if (kind && kind->uniform) return comdml::fleet::uniform({.agents = agents});
-  if (kind) return comdml::fleet::paper({.agents = agents, .seed = options.seed, .rate = kind->rate});
-
-  const comdml::fleet::listed_fleet listed = comdml::fleet::read_fleet(options.fleet, one_thread);
-  if (options.agents && *options.agents != listed.agents.size())
-    throw input_error{"--agents", text(*options.agents, ", and ", options.fleet, " lists ", listed.agents.size()),
-                      "leave --agents out: the file says how many there are"};
-  if (listed.agents.size() > most_agents)
-    throw input_error{listed.place(most_agents), text(listed.agents.size(), " agents are too many to train"),
-                      text("list at most ", most_agents)};
-  comdml::fleet::description fleet{{}, listed.links};
-  for (const comdml::fleet::listed_agent& agent : listed.agents)
-    fleet.agents.push_back({agent.speed, agent.memory.value_or(comdml::bytes::infinity())});
-  if (!comdml::fleet::connected(fleet.links))
-    throw input_error{options.fleet, "its links do not join all agents, so their models cannot be averaged",
-                      "add links, or a rate for all others under [defaults]"};
+/// The fleet, as far as training can play it.
+comdml::fleet::description training_fleet(const train_options& options, comdml::batches_per_second one_thread) {
+  comdml::fleet::description fleet =
+      make_fleet(options.fleet, {}, most_agents, options.rounds, options.seed, one_thread);
+  if (!fleet.link_changes.empty() || !fleet.presence.empty())
+    throw input_error{options.fleet.trace, "changes links, or who is there, which training cannot play yet",
+                      "leave those lines out, or play the trace by comdml simulate"};
   return fleet;
 }
 
@@ -98,8 +84,8 @@ train_task prepare(train_options options) {
   const any_network network = task.network();
   if (!o.init.empty()) task.initial = load_weights(o.init, network);
   task.profile = make_profile(o, network);
-  task.fleet = make_fleet(o, task.profile.speed);
-  task.options.agents = task.fleet.agents.size();
+  task.fleet = training_fleet(o, task.profile.speed);
+  task.options.fleet.agents = task.fleet.agents.size();
   task.shards = deal(o, task.images.train);
   return task;
 }

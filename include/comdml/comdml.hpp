@@ -3,7 +3,8 @@
 /// Every public header that needs nothing beyond the library's own dependencies: for programs. The library's own files
 /// include narrow headers. Left out, to be included by those who want them: comdml/data/digits.hpp (a data set),
 /// comdml/testing/ (checkers for your own types), and the files that are JSON, whose parser takes seconds to compile:
-/// comdml/nn/weights_file.hpp (a model's weights), comdml/fleet/profile_file.hpp and comdml/report/metrics.hpp.
+/// comdml/nn/weights_file.hpp (a model's weights), comdml/fleet/profile_file.hpp and comdml/report/metrics.hpp. Boost.Graph does, too:
+/// comdml/comm/topology.hpp.
 #pragma once
 
 #include "comdml/concepts.hpp"
@@ -82,10 +83,13 @@
 #include "comdml/comm/wall_time.hpp"
 
 #include "comdml/fleet/cost.hpp"
+#include "comdml/fleet/draw.hpp"
 #include "comdml/fleet/estimate.hpp"
 #include "comdml/fleet/fleet.hpp"
 #include "comdml/fleet/instance.hpp"
 #include "comdml/fleet/profile.hpp"
+#include "comdml/fleet/rounds.hpp"
+#include "comdml/fleet/trace.hpp"
 
 #include "comdml/pairing/auction.hpp"
 #include "comdml/pairing/bottleneck.hpp"
@@ -113,5 +117,14 @@
 #include "comdml/learn/plan_message.hpp"
 #include "comdml/learn/policies.hpp"
 #include "comdml/learn/pool.hpp"
+#include "comdml/learn/records.hpp"
 #include "comdml/learn/round_report.hpp"
 #include "comdml/learn/session.hpp"
+
+#include "comdml/simulation/collectives.hpp"
+#include "comdml/simulation/model.hpp"
+#include "comdml/simulation/neighbors.hpp"
+#include "comdml/simulation/planning.hpp"
+#include "comdml/simulation/simulator.hpp"
+#include "comdml/simulation/training.hpp"
+#include "comdml/simulation/wires.hpp"

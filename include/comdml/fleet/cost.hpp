@@ -15,6 +15,12 @@
 
 namespace comdml::fleet {
 
+/// What `share` of the whole model's training on `images` images takes, in mini-batches of `batch`.
+[[nodiscard]] inline seconds compute_time(double share, std::size_t images, std::size_t batch,
+                                          batches_per_second speed) {
+  return share * (batches{static_cast<double>(images) / static_cast<double>(batch)} / speed);
+}
+
 /// What a helper must hold for a guest: weights and gradients of the fast side, `optimizer_slots` more values per
 /// weight, and the mini-batches that wait to be served.
 ///

@@ -1,18 +1,16 @@
 // SPDX-License-Identifier: BSL-1.0
 /// \file
-/// Fleets: how fast agents compute and how they are linked. Published and even ones by name.
+/// Fleets: how fast agents compute, how they are linked, and how that changes from round to round. fleet/draw.hpp makes
+/// some by name, fleet/rounds.hpp plays the changes.
 #pragma once
 
-#include <array>
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <vector>
 
-#include "comdml/core/errors.hpp"
 #include "comdml/core/ids.hpp"
 #include "comdml/core/links.hpp"
-#include "comdml/core/random.hpp"
 #include "comdml/core/units.hpp"
 
 namespace comdml::fleet {
@@ -34,91 +32,68 @@ struct speed_change {
   friend bool operator==(const speed_change&, const speed_change&) = default;
 };
 
-/// A fleet: agent i is agents[i]; `links` has the same number of agents. Of an agent's changes, those of a later round
-/// come later; nobody is told of them, so plans follow them only where speeds are measured.
+/// From a round on, one direction between two agents has another rate or latency, or both.
+struct link_change {
+  round_index from;
+  agent_id sender;
+  agent_id receiver;
+  std::optional<bits_per_second> rate{};  ///< zero: no link any more
+  std::optional<seconds> latency{};
+
+  friend bool operator==(const link_change&, const link_change&) = default;
+};
+
+/// From a round on, an agent is there or is not.
+struct presence_change {
+  round_index from;
+  agent_id agent;
+  bool present;
+
+  friend bool operator==(const presence_change&, const presence_change&) = default;
+};
+
+/// A fleet: agent i is agents[i]; `links` has the same number of agents. Of changes of one thing, those of a later
+/// round come later; nobody is told of them, so plans follow them only where speeds are measured.
+///
+/// Speed changes are played by training and by simulation, all others by simulation only, so far.
 struct description {
   std::vector<agent_profile> agents;
   link_matrix links;
   std::vector<speed_change> changes{};
+  std::vector<link_change> link_changes{};
+  std::vector<presence_change> presence{};  ///< all agents are there at first
+  double sampled = 1;                       ///< share of those present, drawn anew, that takes part in a round
+  seconds jitter{};        ///< what is added to a link's latency, drawn evenly from 0 to this for each link and round
+  std::uint64_t seed = 1;  ///< of `sampled` and `jitter`
 
   friend bool operator==(const description&, const description&) = default;
 };
 
-/// Whether every agent reaches every other one along directed links, perhaps over others.
+/// Whether every agent reaches every other one along directed links, perhaps over others. Takes time in the number of
+/// links where they are listed.
 [[nodiscard]] inline bool connected(const link_matrix& links) {
-  const std::size_t agents = links.agents();
-  const auto reaches_all = [&](auto&& linked) {
+  const auto agents = static_cast<std::uint32_t>(links.agents());
+  if (agents < 2) return true;
+  std::vector<std::vector<std::uint32_t>> onward(agents);
+  std::vector<std::vector<std::uint32_t>> backward(agents);
+  for (std::uint32_t from = 0; from < agents; ++from)
+    links.for_each_link(agent_id{from}, [&](agent_id to, link_matrix::kind_index) {
+      onward[from].push_back(to.value);
+      backward[to.value].push_back(from);
+    });
+  const auto reaches_all = [&](const std::vector<std::vector<std::uint32_t>>& next_of) {
     std::vector<bool> seen(agents, false);
-    std::vector<std::size_t> frontier{0};
+    std::vector<std::uint32_t> reached{0};
     seen[0] = true;
-    std::size_t count = 0;
-    while (!frontier.empty()) {
-      const std::size_t at = frontier.back();
-      frontier.pop_back();
-      ++count;
-      for (std::size_t next = 0; next < agents; ++next) {
-        if (seen[next] || !linked(at, next)) continue;
-        seen[next] = true;
-        frontier.push_back(next);
-      }
-    }
-    return count == agents;
+    for (std::size_t i = 0; i < reached.size(); ++i)
+      for (const std::uint32_t next : next_of[reached[i]])
+        if (!seen[next]) {
+          seen[next] = true;
+          reached.push_back(next);
+        }
+    return reached.size() == agents;
   };
-  const auto linked = [&](std::size_t from, std::size_t to) {
-    return links(agent_id{static_cast<std::uint32_t>(from)}, agent_id{static_cast<std::uint32_t>(to)}).rate.value() > 0;
-  };
-  return agents < 2 || (reaches_all([&](std::size_t at, std::size_t next) { return linked(at, next); }) &&
-                        reaches_all([&](std::size_t at, std::size_t next) { return linked(next, at); }));
-}
-
-/// Options of fleet::paper.
-struct paper_options {
-  std::size_t agents = 10;
-  std::uint64_t seed = 1;
-  double rate = 1;  ///< multiplies the speeds
-};
-
-/// The published setting (method.md section 6): agent i has the (i mod 5)-th of the speeds 4, 2, 1, .5, .2 batches/s,
-/// so 20 % of the agents each; the link of each pair is drawn evenly from 0, 10, 20, 50, 100 Mbps, alike in both
-/// directions and without latency, and all links are drawn again until the fleet is connected.
-[[nodiscard]] inline description paper(const paper_options& options = {}) {
-  static constexpr std::array speeds{4.0, 2.0, 1.0, 0.5, 0.2};
-  static constexpr std::array megabits{0.0, 10.0, 20.0, 50.0, 100.0};
-  COMDML_REQUIRE(options.agents > 0, "a fleet without agents");
-  COMDML_REQUIRE(std::isfinite(options.rate) && options.rate > 0, "rate ", options.rate);
-  description fleet;
-  for (std::size_t i = 0; i < options.agents; ++i)
-    fleet.agents.push_back({batches_per_second{options.rate * speeds[i % speeds.size()]}});
-  random_stream rng{options.seed, purpose::fleet};
-  for (int draw = 0; draw < 1000; ++draw) {
-    fleet.links = link_matrix{options.agents};
-    for (std::uint32_t a = 0; a < options.agents; ++a)
-      for (std::uint32_t b = a + 1; b < options.agents; ++b)
-        fleet.links.set_both(agent_id{a}, agent_id{b},
-                             {.rate = megabits_per_second(megabits[rng.below(megabits.size())]), .latency = {}});
-    if (connected(fleet.links)) return fleet;
-  }
-  throw run_error{text("no connected fleet of ", options.agents, " agents in 1000 draws with seed ", options.seed)};
-}
-
-/// Options of fleet::uniform.
-struct uniform_options {
-  std::size_t agents = 10;
-  batches_per_second speed{1};
-  bits_per_second bandwidth = megabits_per_second(100);
-};
-
-/// Agents of one speed; every pair is linked at the same bandwidth, without latency.
-[[nodiscard]] inline description uniform(const uniform_options& options = {}) {
-  COMDML_REQUIRE(options.agents > 0, "a fleet without agents");
-  COMDML_REQUIRE(std::isfinite(options.speed.value()) && options.speed.value() > 0, "speed ", options.speed.value());
-  COMDML_REQUIRE(options.bandwidth.value() > 0, "bandwidth ", options.bandwidth.value());
-  description fleet{std::vector<agent_profile>(options.agents, agent_profile{options.speed}),
-                    link_matrix{options.agents}};
-  for (std::uint32_t a = 0; a < options.agents; ++a)
-    for (std::uint32_t b = a + 1; b < options.agents; ++b)
-      fleet.links.set_both(agent_id{a}, agent_id{b}, {.rate = options.bandwidth, .latency = {}});
-  return fleet;
+  return reaches_all(onward) && reaches_all(backward);
 }
 
 }  // namespace comdml::fleet

@@ -30,6 +30,12 @@ struct replica {
   return std::ranges::all_of(values.parameters, finite) && std::ranges::all_of(values.statistics, finite);
 }
 
+/// Values that a part of a replica, the body or a head, has in the sum.
+[[nodiscard]] constexpr std::size_t join_size(std::size_t parameters, std::size_t statistics,
+                                              std::size_t optimizer_values, bool with_optimizer) noexcept {
+  return parameters + statistics + (with_optimizer ? optimizer_values + 1 : 0);  // 1: the number of updates
+}
+
 /// One agent's term of the weighted sum, as one flat vector for the collective:
 /// parameters, statistics, [optimizer slots, updates], then the same for the head of every cut that was used.
 /// With the optimizer's memory left out (reset_each_round), only weights and statistics travel.
@@ -93,8 +99,8 @@ class join_term {
 
  private:
   [[nodiscard]] std::size_t block_size(const split::training_state<float>& state) const {
-    return state.model.parameters.size() + state.model.statistics.size() +
-           (with_optimizer_ ? state.optimizer.values.size() + 1 : 0);
+    return join_size(state.model.parameters.size(), state.model.statistics.size(), state.optimizer.values.size(),
+                     with_optimizer_);
   }
   [[nodiscard]] std::size_t head_begin(const replica& shape, std::size_t head) const {
     std::size_t begin = block_size(shape.body);

@@ -15,6 +15,7 @@
 #include "comdml/concepts.hpp"
 #include "comdml/core/errors.hpp"
 #include "comdml/data/loader.hpp"
+#include "comdml/fleet/cost.hpp"
 #include "comdml/learn/blueprint.hpp"
 #include "comdml/learn/evaluate.hpp"
 #include "comdml/learn/join.hpp"
@@ -68,7 +69,7 @@ class local_training {
 
   /// Seconds for `share` of the full model's training on `count` images.
   [[nodiscard]] seconds cost(double share, std::size_t count) const {
-    return share * (batches{static_cast<double>(count) / static_cast<double>(settings_.batch)} / speed_);
+    return fleet::compute_time(share, count, settings_.batch, speed_);
   }
 
   /// The speed from now on: what computing costs under a virtual clock.

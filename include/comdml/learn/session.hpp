@@ -30,6 +30,7 @@
 #include "comdml/learn/plan_message.hpp"
 #include "comdml/learn/policies.hpp"
 #include "comdml/learn/pool.hpp"
+#include "comdml/learn/records.hpp"
 #include "comdml/learn/round_report.hpp"
 #include "comdml/pairing/neighborhood.hpp"
 #include "comdml/pairing/plan.hpp"
@@ -93,8 +94,7 @@ class session {
     const bool measured = settings_.knowledge == knowledge::measured;
     if (measured) measure();
     const fleet::status own = fleet::make_status(seen_.speed(speed_), training_.work(), spare_memory_);
-    comm::message_writer message;
-    message.write(own.micro_batches_per_second).write(own.images).write(own.memory);
+    comm::message_writer message = status_record(own);
     if (measured) seen_.write_links(message);
     link_matrix links = fleet_.links();
     statuses_.clear();
@@ -187,10 +187,11 @@ class session {
     weights.update(std::as_bytes(std::span{committed_.body.model.parameters}));
     weights.update(std::as_bytes(std::span{committed_.body.model.statistics}));
 
-    comm::message_writer message;
-    message.write(own.seen).write(own.right).write(own.loss_micro);
-    message.write(training_.activation_bytes.value()).write(weight_bytes_.value());
-    message.write(fleet_.transport().clock().now().value()).write(weights.value());
+    comm::message_writer message = round_record({.test = own,
+                                                 .activations = training_.activation_bytes,
+                                                 .weights = weight_bytes_,
+                                                 .now = fleet_.transport().clock().now(),
+                                                 .digest = weights.value()});
 
     round_report report{
         .round = fleet_.round(), .epoch = epoch_index{fleet_.round().value}, .rounds_planned = settings_.rounds};
@@ -225,9 +226,7 @@ class session {
   /// Whether any agent wants to end the job after this round.
   [[nodiscard]] bool anyone_stops(bool own_wish) {
     bool any = false;
-    comm::message_writer message;
-    message.write(std::uint8_t{own_wish});
-    fleet_.exchange(message_kind::verdict, std::move(message),
+    fleet_.exchange(message_kind::verdict, verdict_record(own_wish),
                     [&](comm::message_reader& from, agent_id) { any = from.read<std::uint8_t>() != 0 || any; });
     return any;
   }
@@ -313,12 +312,10 @@ class session {
   }
 
   void require_same(const pairing::plan& plan) {
-    comm::message_writer message;
-    message.write(pairing::digest(plan));
     std::vector<std::pair<agent_id, std::uint64_t>> digests;
-    fleet_.exchange(message_kind::plan_digest, std::move(message), [&](comm::message_reader& from, agent_id sender) {
-      digests.emplace_back(sender, from.read<std::uint64_t>());
-    });
+    fleet_.exchange(
+        message_kind::plan_digest, plan_record(pairing::digest(plan)),
+        [&](comm::message_reader& from, agent_id sender) { digests.emplace_back(sender, from.read<std::uint64_t>()); });
     fleet_.require_agreement("plan", digests);
   }
 
@@ -336,12 +333,12 @@ class session {
       loss += g.loss;
       if (!g.finite) broken.push_back(g.id);
     }
-    comm::message_writer message;
-    message.write(static_cast<std::int64_t>(images_.size())).write(std::uint8_t{training_.finite});
-    message.write(loss.loss_micro).write(loss.seen);
-    message.write(training_.end.value()).write((training_.begin + training_.cost(1, training_.work())).value());
-    message.write(static_cast<std::uint32_t>(broken.size()));
-    for (const agent_id id : broken) message.write(id.value);
+    comm::message_writer message = training_record({.images = static_cast<std::int64_t>(images_.size()),
+                                                    .finite = training_.finite,
+                                                    .loss = loss,
+                                                    .end = training_.end,
+                                                    .end_alone = training_.begin + training_.cost(1, training_.work()),
+                                                    .broken_guests = broken});
 
     std::vector<training_report> reports;
     evaluation sum;

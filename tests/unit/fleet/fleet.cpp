@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
-#include "comdml/fleet/fleet.hpp"
+#include "comdml/fleet/draw.hpp"
 
 #include <doctest/doctest.h>
 

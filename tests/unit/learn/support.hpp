@@ -9,7 +9,7 @@
 
 #include "comdml/data/digits.hpp"
 #include "comdml/data/partition.hpp"
-#include "comdml/fleet/fleet.hpp"
+#include "comdml/fleet/draw.hpp"
 #include "comdml/learn/all_reduce.hpp"
 #include "comdml/learn/fleet_trainer.hpp"
 #include "comdml/pairing/none.hpp"

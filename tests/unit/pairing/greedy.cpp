@@ -8,7 +8,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "comdml/fleet/fleet.hpp"
+#include "comdml/fleet/draw.hpp"
 #include "comdml/pairing/none.hpp"
 
 using namespace comdml;

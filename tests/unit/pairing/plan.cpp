@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "comdml/fleet/fleet.hpp"
+#include "comdml/fleet/draw.hpp"
 #include "comdml/pairing/greedy.hpp"
 #include "comdml/pairing/none.hpp"
 

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: BSL-1.0
+/// \file
+/// comm::all_gather and comm::all_reduce without threads: who waits for whom is fixed, so the agents' times follow from
+/// each other step by step.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "comdml/comm/message.hpp"
+#include "comdml/comm/routes.hpp"
+#include "comdml/comm/schedule.hpp"
+#include "comdml/core/errors.hpp"
+#include "comdml/core/ids.hpp"
+#include "comdml/core/units.hpp"
+#include "comdml/simulation/wires.hpp"
+
+namespace comdml::simulation {
+
+/// Collective operations of a group. The ways along which messages are relayed are worked out once per group, and only
+/// where some have no direct link.
+class collectives {
+ public:
+  /// \param members    ascending
+  /// \param relays     who may pass messages on: the members, and perhaps others; ascending. They must be connected
+  collectives(const wire_map& wires, std::vector<agent_id> members, std::vector<agent_id> relays)
+      : wires_{&wires}, members_{std::move(members)}, relays_{std::move(relays)} {
+    std::vector<comm::transfer> there;
+    std::vector<comm::transfer> back;
+    for (std::size_t rank = 1; rank < members_.size(); ++rank) {
+      there.push_back({rank, 0});
+      back.push_back({0, rank});
+    }
+    gather_ = compile(there);
+    scatter_ = compile(back);
+  }
+
+  [[nodiscard]] const std::vector<agent_id>& members() const noexcept { return members_; }
+
+  /// An exchange with all of records of so many bytes: of the first member, and of each other one.
+  void exchange(clocks& world, std::size_t first, std::size_t others) {
+    play(world, gather_, bytes{static_cast<double>(others)});
+    const std::size_t all = block(first) + (members_.size() - 1) * block(others);
+    play(world, scatter_, bytes{static_cast<double>(all)});
+  }
+  void exchange(clocks& world, std::size_t record) { exchange(world, record, record); }
+
+  /// The sum of vectors of so many values. \returns bytes sent by all members and relays together
+  template <Collective C>
+  bytes sum(clocks& world, const C& collective, std::size_t values) {
+    auto found = sums_.find(values);
+    if (found == sums_.end()) {
+      if (sums_.size() >= most_sums) sums_.clear();
+      found = sums_.try_emplace(values).first;
+      for (const auto& step : collective.plan(members_.size(), values).steps) {
+        std::vector<hop> hops = compile(step);
+        std::ranges::move(hops, std::back_inserter(found->second));
+      }
+    }
+    bytes sent{};
+    for (const hop& one : found->second) {
+      play(world, one, std::nullopt);
+      for (const message& each : one) sent += each.size;
+    }
+    return sent;
+  }
+
+ private:
+  struct message {
+    wire_index wire;
+    std::uint32_t from;
+    std::uint32_t to;
+    bytes size;
+  };
+  /// In the order in which each member sends: all of a hop are sent before one is waited for.
+  using hop = std::vector<message>;
+
+  /// Vectors of different length, as other cuts are used, whose messages are kept.
+  static constexpr std::size_t most_sums = 4;
+
+  /// A record in a message of all records.
+  static std::size_t block(std::size_t record) {
+    return comm::message_writer{}.write_block(std::vector<std::byte>(record)).take().size();
+  }
+
+  [[nodiscard]] std::vector<hop> compile(const std::vector<comm::transfer>& step) {
+    std::vector<hop> hops;
+    for (const comm::transfer& move : step) {
+      const bytes size{static_cast<double>(sizeof(float) * move.values.size())};
+      const auto add = [&](std::size_t number, agent_id from, agent_id to, wire_index wire) {
+        if (hops.size() <= number) hops.resize(number + 1);
+        hops[number].push_back({wire, from.value, to.value, size});
+      };
+      const agent_id from = members_[move.from_rank];
+      const agent_id to = members_[move.to_rank];
+      if (const wire_index wire = wires_->find(from, to); wire != wire_map::none) {
+        add(0, from, to, wire);
+        continue;
+      }
+      const std::vector<agent_id>& path = path_of(from, to);
+      for (std::size_t i = 0; i + 1 < path.size(); ++i)
+        add(i, path[i], path[i + 1], wires_->find(path[i], path[i + 1]));
+    }
+    return hops;
+  }
+
+  const std::vector<agent_id>& path_of(agent_id from, agent_id to) {
+    if (!routes_) routes_.emplace(wires_->links(), relays_);
+    std::vector<agent_id>& path = paths_[{from, to}];
+    if (path.empty()) path = routes_->path(from, to);
+    return path;
+  }
+
+  void play(clocks& world, const std::vector<hop>& hops, std::optional<bytes> size) {
+    for (const hop& one : hops) play(world, one, size);
+  }
+  void play(clocks& world, const hop& one, std::optional<bytes> size) {
+    arrivals_.clear();
+    for (const message& each : one)
+      arrivals_.push_back(world.send(agent_id{each.from}, each.wire, world.time[each.from], size.value_or(each.size)));
+    for (std::size_t i = 0; i < one.size(); ++i) {
+      seconds& time = world.time[one[i].to];
+      time = std::max(time, arrivals_[i]);
+    }
+  }
+
+  const wire_map* wires_;
+  std::vector<agent_id> members_;
+  std::vector<agent_id> relays_;
+  std::optional<comm::routes> routes_;
+  std::map<std::pair<agent_id, agent_id>, std::vector<agent_id>> paths_;
+  std::vector<hop> gather_;
+  std::vector<hop> scatter_;
+  std::map<std::size_t, std::vector<hop>> sums_;  ///< by number of values
+  std::vector<seconds> arrivals_;
+};
+
+}  // namespace comdml::simulation

@@ -1,0 +1,350 @@
+// SPDX-License-Identifier: BSL-1.0
+/// \file
+/// Rounds without learning: scheduling, traffic and change of a fleet, without a thread per agent. Where learn::session
+/// could run the same job under virtual time, the times are equal to the last bit: messages have the same sizes and
+/// ways, links and windows the same rules, and sums of times the same order.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <memory>
+#include <optional>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "comdml/comm/schedule.hpp"
+#include "comdml/concepts.hpp"
+#include "comdml/core/errors.hpp"
+#include "comdml/fleet/fleet.hpp"
+#include "comdml/fleet/instance.hpp"
+#include "comdml/fleet/rounds.hpp"
+#include "comdml/learn/records.hpp"
+#include "comdml/learn/round_report.hpp"
+#include "comdml/pairing/greedy.hpp"
+#include "comdml/pairing/plan.hpp"
+#include "comdml/simulation/collectives.hpp"
+#include "comdml/simulation/model.hpp"
+#include "comdml/simulation/neighbors.hpp"
+#include "comdml/simulation/planning.hpp"
+#include "comdml/simulation/training.hpp"
+#include "comdml/simulation/wires.hpp"
+
+namespace comdml::simulation {
+
+/// How models meet at the end of a round.
+enum class join {
+  /// As in training: the average over all, by a collective; every exchange is with all.
+  all_reduce,
+  /// Every agent sends its weights to its neighbors and waits for theirs (D-PSGD). Statuses go to neighbors only, and a
+  /// guest hands its fast side's weights over to its helper and gets them back. Needs no way between all agents.
+  neighbors,
+};
+
+/// What plans are made from.
+enum class knowledge {
+  declared,  ///< what agents were told at the start
+  current,   ///< the speeds and links of the round, as if every change were known at once
+};
+
+/// What is simulated.
+template <PairingPolicy Policy = pairing::greedy<>, Collective Sum = comm::halving_doubling>
+struct settings {
+  std::size_t rounds = 10;
+  std::size_t batch = 50;
+  std::size_t local_epochs = 1;
+  bool paired = true;  ///< comdml; otherwise everyone trains alone
+  simulation::join join = simulation::join::all_reduce;
+  simulation::knowledge knowledge = simulation::knowledge::declared;
+  Policy pairing{};  ///< join::neighbors wants a cost model with the hand-over
+  Sum collective{};
+  bool report_pairs = true;  ///< whether reports hold the plan
+};
+
+/// What a round was like.
+struct round {
+  /// Without what only learning tells; the plan is empty if it is not wanted. With join::neighbors there is no common
+  /// end: `elapsed` is that of the last agent.
+  learn::round_report report;
+  std::size_t participants = 0;  ///< that took part
+  std::size_t cut_off = 0;       ///< that would have, but no way led to the others
+  std::size_t pairs = 0;
+  std::size_t repaired = 0;  ///< slow agents with another helper than in the round before
+  double idle = 0;           ///< share of the participants' time in which they did not compute
+};
+
+/// Plays a fleet's rounds.
+template <PairingPolicy Policy = pairing::greedy<>, Collective Sum = comm::halving_doubling>
+class simulator {
+ public:
+  /// \param images  that each agent owns
+  simulator(fleet::description fleet, model what, std::span<const std::size_t> images, settings<Policy, Sum> how)
+      : fleet_{std::move(fleet)},
+        model_{std::move(what)},
+        how_{std::move(how)},
+        played_{fleet_},
+        planning_{how_.pairing, model_.profile(), how_.batch},
+        training_{model_, how_.batch, how_.join == join::neighbors},
+        wires_{std::make_unique<wire_map>(fleet_.links)},
+        world_{fleet_, *wires_},
+        lonely_{fleet_, *wires_} {
+    COMDML_REQUIRE(images.size() == fleet_.agents.size() && !images.empty(), images.size(), " agents with images, ",
+                   fleet_.agents.size(), " in the fleet");
+    COMDML_REQUIRE(how_.rounds > 0 && how_.batch > 1 && how_.local_epochs > 0, how_.rounds, " rounds, batch ",
+                   how_.batch, ", ", how_.local_epochs, " local epochs");
+    for (const std::size_t count : images) work_.emplace_back(count, how_.batch, how_.local_epochs);
+    results_.resize(images.size());
+  }
+  simulator(const simulator&) = delete;
+  simulator& operator=(const simulator&) = delete;
+
+  [[nodiscard]] bool done() const noexcept { return next_ == how_.rounds; }
+  /// Of the last round.
+  [[nodiscard]] const pairing::plan& plan() const noexcept { return how_.paired ? planning_.plan() : nobody_; }
+
+  /// Plays the next round. Requires that there is one. \throws run_error if nobody takes part
+  round next() {
+    COMDML_REQUIRE(!done(), "all ", how_.rounds, " rounds are over");
+    const round_index number{static_cast<std::uint32_t>(next_++)};
+    begin(number);
+    round result{.report = {.round = number, .epoch = epoch_index{number.value}, .rounds_planned = how_.rounds}};
+    result.participants = members_.size();
+    result.cut_off = played_.participants().size() - members_.size();
+    if (how_.join == join::all_reduce)
+      play_all_reduce(result);
+    else
+      play_neighbors(result);
+    result.report.activation_bytes = activations_;
+    result.report.weight_bytes = weights_;
+    result.report.train_loss = std::numeric_limits<double>::quiet_NaN();
+    if (how_.paired) {
+      result.pairs = plan().pairs.size();
+      result.repaired = repaired_;
+      if (how_.report_pairs) result.report.plan = plan();
+    }
+    return result;
+  }
+
+ private:
+  // -------------------------------------------------------------------------------------------- before every round
+
+  /// Who takes part, over which links, and from when on.
+  void begin(round_index number) {
+    const bool first = number.value == 0;
+    const bool changed = played_.go_to(number);
+    world_.begin_round(number);
+    lonely_.begin_round(number);
+    const bool other_links = links_version_ != played_.links_version();
+    if (other_links) {
+      auto wires = std::make_unique<wire_map>(played_.links());
+      world_.change(*wires);
+      lonely_.change(*wires);
+      wires_ = std::move(wires);
+      links_version_ = played_.links_version();
+    }
+    changed_ = changed;
+    if (!changed) return;
+    const agent_set before = std::move(takes_part_);
+    std::vector<agent_id> members = played_.participants();
+    if (how_.join == join::all_reduce)
+      members = largest_part(*wires_, members, set_of(played_.present(), fleet_.agents.size()));
+    if (members.empty()) throw run_error{text("round ", number.value + 1, ": no agent is there")};
+    takes_part_ = set_of(members, fleet_.agents.size());
+    const bool other_members = members != members_;
+    members_ = std::move(members);
+    if (how_.join == join::all_reduce && (first || other_members || other_links))
+      group_.emplace(*wires_, members_, played_.present());
+    if (!first && other_members) {
+      join_in(world_, before);
+      join_in(lonely_, before);
+    }
+  }
+
+  /// Whoever did not take part in the round before begins when that is over: for all, or for the neighbors.
+  void join_in(clocks& world, const agent_set& before) const {
+    seconds end{};
+    for (std::uint32_t i = 0; i < before.size(); ++i)
+      if (before[i]) end = std::max(end, world.time[i]);
+    std::vector<seconds> after = world.time;
+    for (const agent_id agent : members_) {
+      if (before[agent.value]) continue;
+      seconds& own = after[agent.value];
+      if (how_.join == join::all_reduce) {
+        own = std::max(own, end);
+        continue;
+      }
+      for (wire_index wire = wires_->begin(agent.value); wire < wires_->end(agent.value); ++wire)
+        if (before[wires_->to(wire)]) own = std::max(own, world.time[wires_->to(wire)]);
+    }
+    world.time = std::move(after);
+  }
+
+  void make_plan() {
+    const bool current = how_.knowledge == knowledge::current;
+    if (changed_) {
+      std::vector<fleet::status> statuses;
+      statuses.reserve(members_.size());
+      for (const agent_id agent : members_)
+        statuses.push_back(
+            fleet::make_status(current ? played_.speeds()[agent.value] : fleet_.agents[agent.value].speed,
+                               work_[agent.value].images * how_.local_epochs, fleet_.agents[agent.value].memory));
+      // A link that is gone cannot be used, whatever was declared.
+      planning_.change(members_, statuses, current || links_version_ > 0 ? played_.links() : fleet_.links);
+    }
+    std::vector<agent_id> last = std::move(helper_);
+    if (!planning_.next()) {
+      helper_ = std::move(last);
+      repaired_ = 0;
+      return;
+    }
+    helper_.assign(fleet_.agents.size(), nobody);
+    guests_.clear();
+    for (const pairing::assignment& pair : plan().pairs) {
+      helper_[pair.slow.value] = pair.fast;
+      guests_.emplace_back(pair.fast,
+                           guest_work{pair.slow, *pairing::entry_of(model_.profile(), pair),
+                                      wires_->find(pair.slow, pair.fast), wires_->find(pair.fast, pair.slow)});
+    }
+    std::ranges::sort(guests_, [](const auto& a, const auto& b) {
+      return std::pair{a.first, a.second.slow} < std::pair{b.first, b.second.slow};
+    });
+    repaired_ = 0;
+    if (!last.empty())
+      for (std::size_t i = 0; i < helper_.size(); ++i)
+        repaired_ += helper_[i] != nobody && helper_[i] != last[i] ? 1 : 0;
+  }
+
+  // ------------------------------------------------------------------------------------------------- while training
+
+  void train_paired() {
+    std::size_t next = 0;
+    std::vector<guest_work> served;
+    for (const agent_id agent : members_) {
+      if (helper_[agent.value] != nobody) continue;
+      served.clear();
+      for (; next < guests_.size() && guests_[next].first == agent; ++next) served.push_back(guests_[next].second);
+      if (served.empty())
+        training_.alone(world_, agent, work_[agent.value], speed(agent), results_[agent.value]);
+      else
+        training_.together(world_, agent, served, work_, played_.speeds(), results_, activations_, weights_);
+    }
+  }
+  void train_alone(clocks& world) {
+    for (const agent_id agent : members_)
+      training_.alone(world, agent, work_[agent.value], speed(agent), results_[agent.value]);
+  }
+  [[nodiscard]] batches_per_second speed(agent_id agent) const { return played_.speeds()[agent.value]; }
+
+  [[nodiscard]] seconds latest(const clocks& world) const {
+    seconds end{};
+    for (const agent_id agent : members_) end = std::max(end, world.time[agent.value]);
+    return end;
+  }
+
+  // ---------------------------------------------------------------------------------------------------- whole rounds
+
+  void play_all_reduce(round& result) {
+    if (how_.paired) {
+      group_->exchange(world_, size_of(learn::status_record({})));
+      make_plan();
+      if (!planning_.planned_by_all()) group_->exchange(world_, planning_.message_size(), 0);
+      group_->exchange(world_, size_of(learn::plan_record({})));
+      train_paired();
+    } else {
+      train_alone(world_);
+    }
+    seconds end{};
+    seconds end_alone{};
+    seconds computing{};
+    for (const agent_id agent : members_) {
+      const trained& own = results_[agent.value];
+      const std::size_t images = work_[agent.value].images * how_.local_epochs;
+      end = std::max(end, own.end);
+      end_alone = std::max(end_alone, own.begin + fleet::compute_time(1, images, how_.batch, speed(agent)));
+      computing += own.computing;
+    }
+    group_->exchange(world_, size_of(learn::training_record({})));
+    saved_ += end_alone - end;
+
+    std::vector<bool> used(model_.heads());
+    if (how_.paired)
+      for (const pairing::assignment& pair : plan().pairs)
+        if (work_[pair.slow.value].images > 0) used[model_.head_of(pair.split)] = true;
+    weights_ += group_->sum(world_, how_.collective, model_.values(used));
+    result.report.elapsed = latest(world_);
+    result.report.elapsed_alone = result.report.elapsed + saved_;
+    const seconds time = static_cast<double>(members_.size()) * (result.report.elapsed - elapsed_);
+    result.idle = time > seconds{} ? 1 - computing / time : 0;
+    elapsed_ = result.report.elapsed;
+    group_->exchange(world_, size_of(learn::round_record({})));
+    group_->exchange(world_, size_of(learn::verdict_record(false)));
+  }
+
+  void play_neighbors(round& result) {
+    if (how_.paired) {  // the same fleet, had nobody been helped
+      train_alone(lonely_);
+      (void)exchange_with_neighbors(lonely_, members_, takes_part_, model_.whole());
+    }
+    seconds begin{};
+    for (const agent_id agent : members_) begin += world_.time[agent.value];
+    if (how_.paired) {
+      (void)exchange_with_neighbors(world_, members_, takes_part_,
+                                    bytes{static_cast<double>(size_of(learn::status_record({})))});
+      make_plan();
+      train_paired();
+    } else {
+      train_alone(world_);
+    }
+    weights_ += exchange_with_neighbors(world_, members_, takes_part_, model_.whole());
+    seconds end{};
+    seconds computing{};
+    for (const agent_id agent : members_) {
+      end += world_.time[agent.value];
+      computing += results_[agent.value].computing;
+    }
+    result.idle = end > begin ? 1 - computing / (end - begin) : 0;
+    result.report.elapsed = elapsed_ = std::max(elapsed_, latest(world_));
+    elapsed_alone_ = std::max(elapsed_alone_, latest(lonely_));
+    result.report.elapsed_alone = how_.paired ? elapsed_alone_ : elapsed_;
+  }
+
+  [[nodiscard]] static std::size_t size_of(comm::message_writer&& message) { return message.take().size(); }
+
+  static constexpr agent_id nobody{0xFFFFFFFFU};
+
+  fleet::description fleet_;
+  model model_;
+  settings<Policy, Sum> how_;
+  fleet::rounds played_;
+  planning<Policy> planning_;
+  training training_;
+  std::unique_ptr<wire_map> wires_;
+  clocks world_;
+  clocks lonely_;  ///< with join::neighbors: if nobody were helped
+  std::optional<collectives> group_;
+  std::vector<own_batches> work_;  ///< by agent
+  std::size_t next_ = 0;
+
+  // of the round
+  bool changed_ = true;
+  std::size_t links_version_ = 0;
+  std::vector<agent_id> members_;
+  agent_set takes_part_;
+  std::vector<agent_id> helper_;                         ///< by slow agent
+  std::vector<std::pair<agent_id, guest_work>> guests_;  ///< ascending by helper, then guest
+  std::size_t repaired_ = 0;
+  std::vector<trained> results_;
+  pairing::plan nobody_;
+
+  // since the first round
+  seconds elapsed_{};
+  seconds elapsed_alone_{};
+  seconds saved_{};
+  bytes activations_{};
+  bytes weights_{};
+};
+
+}  // namespace comdml::simulation
