@@ -115,3 +115,4 @@
 #include "comdml/learn/pool.hpp"
 #include "comdml/learn/round_report.hpp"
 #include "comdml/learn/session.hpp"
+#include "comdml/learn/timeline.hpp"
