@@ -16,6 +16,10 @@
 
 namespace comdml::report {
 
+/// By learn::activity.
+inline constexpr std::array<const char*, learn::activities> activity_names{"own work", "guest work", "sending",
+                                                                           "waiting",  "exchange",   "all-reduce"};
+
 /// A pair of a plan and why it was made. Times in seconds, by the cost model.
 struct pair_entry {
   struct offer {
@@ -113,9 +117,9 @@ struct run_entry {
       if (rounds[i].accuracy) return rounds[i].accuracy;
     return std::nullopt;
   }
-  [[nodiscard]] std::string option(const std::string& name) const {
-    for (const auto& [key, value] : options)
-      if (key == name) return value;
+  [[nodiscard]] std::string option(const std::string& key) const {
+    for (const auto& [known, value] : options)
+      if (known == key) return value;
     return {};
   }
 };

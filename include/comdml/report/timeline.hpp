@@ -20,7 +20,6 @@
 #pragma once
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -35,12 +34,9 @@
 #include "comdml/core/errors.hpp"
 #include "comdml/learn/timeline.hpp"
 #include "comdml/report/metrics.hpp"
+#include "comdml/report/run.hpp"
 
 namespace comdml::report {
-
-/// By learn::activity.
-inline constexpr std::array<const char*, learn::activities> activity_names{"own work", "guest work", "sending",
-                                                                           "waiting",  "exchange",   "all-reduce"};
 
 /// Rounds whose events fit into `most` events, out of what was recorded: the first, the last, then the others in order.
 [[nodiscard]] inline std::set<round_index> shown_rounds(const std::vector<learn::track>& tracks, std::size_t most) {
