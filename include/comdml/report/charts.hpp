@@ -145,7 +145,8 @@ inline void spread_labels(std::vector<std::pair<double, std::size_t>>& labels, d
 
   double label_width = 0;
   if (labelled)
-    for (const curve& one : chart.curves) label_width = std::max(label_width, text_width(one.label, font) + 12);
+    for (const curve& one : chart.curves)
+      label_width = std::max(label_width, 1.1 * text_width(one.label, font) + 12) /* bold */;
   const axis_unit y_unit = unit_of(y_high, chart.y);
   const axis_unit x_unit = unit_of(x_high, chart.x);
   const double left = 44, right = width - std::max(14.0, label_width), top = 22, bottom = height - 38;

@@ -40,7 +40,7 @@ namespace detail {
   return std::isfinite(rate) ? std::optional{rate} : std::nullopt;
 }
 [[nodiscard]] inline std::string speed_text(const run_facts::agent* agent) {
-  return agent == nullptr ? std::string{} : short_number(agent->speed) + " batches/s";
+  return agent == nullptr ? std::string{} : plain_number(agent->speed) + " batches/s";
 }
 
 }  // namespace detail
@@ -70,7 +70,7 @@ namespace detail {
   const bool crowded = alone.size() > 40;
   if (crowded) alone.clear();
 
-  const double row = 52, edge = narrow ? 24 : 130, from = edge, to = width - edge;
+  const double row = 52, edge = narrow ? 24 : 116, from = edge, to = width - edge;
   double rows = 0;
   for (const std::uint32_t helper : helpers) rows += static_cast<double>(stars[helper].size());
   const double step = narrow ? 46 : 96;
@@ -88,7 +88,7 @@ namespace detail {
     if (known == nullptr || narrow) return;
     const bool end = side == std::string_view{"end"};
     if (side == std::string_view{"middle"})
-      out.text(x, y + 36, short_number(known->speed) + "/s", "tick", "middle");
+      out.text(x, y + 36, plain_number(known->speed) + "/s", "tick", "middle");
     else
       out.text(end ? x - 26 : x + 26, y + 4, detail::speed_text(known), "tick", side);
   };
@@ -119,7 +119,7 @@ namespace detail {
       out.box(lx - plate / 2, ly - 10, plate, 20, "plate");
       out.text(lx, ly + 4, name, "label strong", "middle");
       const std::optional<double> rate = detail::link_of(run, pair->slow, pair->fast);
-      if (rate && guests.size() == 1) out.text(lx, ly + 21, short_number(*rate) + " Mbps", "tick", "middle");
+      if (rate && guests.size() == 1) out.text(lx, ly + 21, plain_number(*rate) + " Mbps", "tick", "middle");
       agent(from, y, pair->slow, "slow", "end");
       y += row;
     }
@@ -148,7 +148,7 @@ namespace detail {
   if (cut != nullptr) told += text(", ", data_size(cut->bytes_per_batch), " a batch,");
   told += text(" to agent ", pair.fast, with(detail::speed_text(fast)));
   if (const auto rate = detail::link_of(run, pair.slow, pair.fast))
-    told += text(" over ", short_number(*rate), " Mbps");
+    told += text(" over ", plain_number(*rate), " Mbps");
   told += text("; both are done after ", duration(pair.time));
   if (pair.solo && *pair.solo > 0 && pair.time < *pair.solo)
     told += text(", ", percent(1 - pair.time / *pair.solo), " sooner");

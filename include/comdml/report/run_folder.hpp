@@ -282,4 +282,40 @@ inline void read_metrics(const std::filesystem::path& file, run_entry& run) {
   return run;
 }
 
+/// What a sweep's folder says of its runs, before they are read.
+struct sweep_index {
+  struct item {
+    std::string name, algorithm, setting, seed;
+    std::filesystem::path folder;
+  };
+  std::string title;
+  std::string command;
+  std::vector<item> runs{};
+};
+
+/// sweep.json: `schema` 1, `title`, `command`, and `runs`, each with `name`, `algorithm`, `setting`, `seed` (number or
+/// string) and `folder`, a path inside the sweep's.
+[[nodiscard]] inline sweep_index read_sweep_index(const std::filesystem::path& file) {
+  const nlohmann::json parsed = detail::parse(
+      file.string(), read_text_file(file, {.most = 1u << 26, .what = "a sweep", .if_missing = "", .if_too_large = ""}));
+  const detail::hostile object{file.string(), parsed};
+  object.require_schema(1);
+  sweep_index index{object.words("title"), object.has("command") ? object.words("command", 1'000'000) : std::string{}};
+  std::size_t count = 0;
+  for (const nlohmann::json& entry : object.list("runs")) {
+    const detail::hostile one = object.part(text("run ", ++count), entry);
+    const std::filesystem::path folder = std::filesystem::path{one.words("folder")}.lexically_normal();
+    if (folder.empty() || folder.is_absolute() || *folder.begin() == "..")
+      one.fail("\"folder\" does not lie inside the sweep's");
+    const std::string seed = !one.has("seed") ? std::string{}
+                             : entry["seed"].is_string()
+                                 ? one.words("seed")
+                                 : text(one.whole<std::uint64_t>("seed", ~std::uint64_t{0} >> 1));
+    index.runs.push_back({one.words("name"), one.words("algorithm"),
+                          one.has("setting") ? one.words("setting") : std::string{}, seed,
+                          file.parent_path() / folder});
+  }
+  return index;
+}
+
 }  // namespace comdml::report

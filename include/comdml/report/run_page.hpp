@@ -143,7 +143,7 @@ inline constexpr std::size_t most_rows = 24;
 
 [[nodiscard]] inline std::string pairs_section(const run_entry& run, const round_entry& round) {
   std::string out =
-      "<figure>" + draw_pairs(run, round.pairs, most_rows, 640, false, "wide") +
+      "<figure>" + draw_pairs(run, round.pairs, most_rows, wide_figure, false, "wide") +
       draw_pairs(run, round.pairs, most_rows, narrow_figure, true, "narrow") + "<figcaption>" +
       escaped(
           text("Round ", round.round,
@@ -158,14 +158,15 @@ inline constexpr std::size_t most_rows = 24;
   if (!data.rows.empty()) out += unfold("Data of this chart", drawn(data));
   out += "</figure>";
   if (round.pairs.empty())
-    return out + paragraph("Nobody was paired: no pair would have been faster, or none was asked for.");
+    return out + "<div>" + paragraph("Nobody was paired: no pair would have been faster, or none was asked for.") +
+           "</div></div>";
   std::string reasons = "<ol class=\"why\">";
   const std::size_t told = std::min(most_rows, round.pairs.size());
   for (std::size_t i = 0; i < told; ++i) reasons += "<li>" + escaped(reason(run, round.pairs[i])) + "</li>";
   reasons += "</ol>";
   if (told < round.pairs.size())
     reasons += paragraph(text("And ", round.pairs.size() - told, " more; the table has them all."), "quiet");
-  return out + "<h3>Why these pairs</h3>" + reasons;
+  return out + "<div><h3>Why these pairs</h3>" + reasons + "</div></div>";
 }
 
 [[nodiscard]] inline std::string traffic_section(const run_entry& run) {
