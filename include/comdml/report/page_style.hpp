@@ -38,9 +38,9 @@ p{margin:4px 0 12px;max-width:46rem}
 button{font:inherit;font-size:.85rem;color:var(--ink);background:var(--panel);border:1px solid var(--line);border-radius:6px;
 padding:4px 10px;cursor:pointer;white-space:nowrap}
 button:focus-visible,summary:focus-visible{outline:2px solid var(--c1);outline-offset:2px}
-.tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(150px,1fr));gap:1px;margin:22px 0 0;padding:0;list-style:none;
+.tiles{display:flex;flex-wrap:wrap;gap:1px;margin:22px 0 0;padding:0;list-style:none;
 background:var(--line);border:1px solid var(--line);border-radius:8px;overflow:hidden}
-.tiles li{background:var(--page);padding:12px 14px}
+.tiles li{flex:1 1 150px;background:var(--page);padding:12px 14px}
 .tiles b{display:block;font-size:1.65rem;line-height:1.2;font-weight:600;font-variant-numeric:tabular-nums;letter-spacing:-.01em}
 .tiles span{display:block;font-size:.85rem;color:var(--quiet)}
 .columns{display:grid;grid-template-columns:minmax(0,1fr);gap:8px 36px}
@@ -50,7 +50,7 @@ figcaption{font-size:.85rem;margin-top:2px;max-width:46rem}
 figure h3{margin:0 0 4px}
 svg.chart{display:block;max-width:100%;height:auto;font-family:inherit}
 svg.narrow{display:none}
-@media screen and (max-width:719px){svg.wide{display:none}svg.narrow{display:block;width:100%;max-width:460px}}
+@media screen and (max-width:719px){h1{font-size:1.35rem}svg.wide{display:none}svg.narrow{display:block;width:100%;max-width:460px}}
 svg text{font-size:12px;fill:var(--ink);font-variant-numeric:tabular-nums}
 svg .tick,svg .quiet{fill:var(--quiet)}svg .label{fill:var(--quiet)}svg .strong,svg .value{fill:var(--ink)}
 svg .grid{stroke:var(--grid);stroke-width:1}svg .axis{stroke:var(--wait2);stroke-width:1}

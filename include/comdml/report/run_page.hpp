@@ -105,7 +105,7 @@ inline constexpr std::size_t most_rows = 24;
   }
   if (before > 0)
     out += paragraph(
-        text("Over ", run.timeline->totals.size(), " rounds, all agents together waited ", duration(after),
+        text("Over ", run.timeline->totals.size(), " rounds, all agents together waited ", duration(after, before),
              ", stalls while sending included. With nobody helped it would have been ", duration(before), ": ",
              after <= before ? percent(1 - after / before) + " less." : percent(after / before - 1) + " more."));
   if (!view.sensible()) return out;
@@ -119,7 +119,12 @@ inline constexpr std::size_t most_rows = 24;
     data.rows.push_back({text(row.agent), duration(alone), duration(waited)});
     if (by_agent.bars.size() < most_rows)
       by_agent.bars.push_back(
-          {text("agent ", row.agent), waited, 1, alone, {}, duration(waited) + " of " + duration(alone)});
+          {text("agent ", row.agent),
+           waited,
+           1,
+           alone,
+           {},
+           duration(waited, std::max(waited, alone)) + " of " + duration(alone, std::max(waited, alone))});
   }
   out +=
       "<div class=\"columns\">" +
@@ -143,7 +148,7 @@ inline constexpr std::size_t most_rows = 24;
 
 [[nodiscard]] inline std::string pairs_section(const run_entry& run, const round_entry& round) {
   std::string out =
-      "<figure>" + draw_pairs(run, round.pairs, most_rows, wide_figure, false, "wide") +
+      "<div class=\"columns\"><figure>" + draw_pairs(run, round.pairs, most_rows, wide_figure, false, "wide") +
       draw_pairs(run, round.pairs, most_rows, narrow_figure, true, "narrow") + "<figcaption>" +
       escaped(
           text("Round ", round.round,
@@ -244,7 +249,7 @@ inline constexpr std::size_t most_rows = 24;
   const double time = run.time_of(last);
   const bool helped = simulated && last.simulated_alone && *last.simulated_alone > 0;
   tiles.push_back(
-      {simulated ? "Simulated time" : "Real time", duration(time),
+      {simulated ? "Simulated time" : "Real time", duration(time, helped ? *last.simulated_alone : time),
        helped ? duration(*last.simulated_alone) + " with nobody helped" : text(run.rounds.size(), " rounds")});
   if (helped) tiles.push_back({"Time saved", percent(1 - time / *last.simulated_alone), "by helping, same rounds"});
   if (run.timeline) {
@@ -256,7 +261,7 @@ inline constexpr std::size_t most_rows = 24;
     }
     if (before > 0)
       tiles.push_back(
-          {"Waiting saved", percent(1 - after / before), duration(after) + " instead of " + duration(before)});
+          {"Waiting saved", percent(1 - after / before), duration(after, before) + " instead of " + duration(before)});
   }
   tiles.push_back({"Sent", data_size(last.activation_bytes + last.weight_bytes),
                    data_size(last.activation_bytes) + " activations, " + data_size(last.weight_bytes) + " weights"});

@@ -104,9 +104,17 @@ namespace comdml::report {
   if (size < 1e-3) return "< 1 ms";
   if (size < 0.1) return plain_number(1000 * seconds) + " ms";
   if (size < 600) return short_number(seconds) + " s";
-  if (size < 2 * 3600) return fixed(seconds / 60, 1) + " min";
-  if (size < 2 * 86400) return fixed(seconds / 3600, 1) + " h";
+  if (size < 2 * 3600) return short_number(seconds / 60) + " min";
+  if (size < 2 * 86400) return short_number(seconds / 3600) + " h";
   return short_number(seconds / 86400) + " days";
+}
+
+/// The same in the unit of another, larger one, so that the two can be compared.
+[[nodiscard]] inline std::string duration(double seconds, double larger) {
+  if (larger >= 2 * 86400) return short_number(seconds / 86400) + " days";
+  if (larger >= 2 * 3600) return short_number(seconds / 3600) + " h";
+  if (larger >= 600) return short_number(seconds / 60) + " min";
+  return larger >= 0.1 ? (seconds < 5e-4 ? "0" : short_number(seconds)) + " s" : duration(seconds);
 }
 
 /// 1 kB = 1000 bytes.

@@ -133,36 +133,37 @@ class palette {
   return mean;
 }
 
-/// The same over time: at a moment, a run has the accuracy of its last evaluation. \param most  points
-[[nodiscard]] inline curve mean_over_time(const run_group& group, int color, std::size_t most = 80) {
+/// The same over time, at evenly spaced moments; between two evaluations a run's accuracy is taken to change evenly.
+[[nodiscard]] inline curve mean_over_time(const run_group& group, int color, std::size_t moments = 40) {
   curve mean{.label = group.algorithm, .color = color, .dashed = false, .points = {}};
   double begin = 0, end = std::numeric_limits<double>::infinity();
-  std::set<double> moments;
+  std::vector<std::vector<std::pair<double, double>>> evaluations;
   for (const run_entry* run : group.runs) {
-    std::vector<double> evaluated;
+    auto& evaluated = evaluations.emplace_back();
     for (const round_entry& one : run->rounds)
-      if (one.accuracy) evaluated.push_back(run->time_of(one));
+      if (one.accuracy) evaluated.emplace_back(run->time_of(one), *one.accuracy);
     if (evaluated.empty()) return mean;
-    begin = std::max(begin, evaluated.front());
-    end = std::min(end, evaluated.back());
-    moments.insert(evaluated.begin(), evaluated.end());
+    begin = std::max(begin, evaluated.front().first);
+    end = std::min(end, evaluated.back().first);
   }
-  std::vector<double> inside;
-  for (const double moment : moments)
-    if (moment >= begin && moment <= end) inside.push_back(moment);
-  const std::size_t step = std::max<std::size_t>(1, (inside.size() + most - 1) / most);
-  for (std::size_t i = 0; i < inside.size(); ++i) {
-    if (i % step != 0 && i + 1 != inside.size()) continue;
+  if (group.runs.size() == 1) {
+    mean.points = std::move(evaluations.front());
+    return mean;
+  }
+  for (std::size_t i = 0; i <= moments && begin <= end; ++i) {
+    const double moment = std::min(end, begin + (end - begin) * static_cast<double>(i) / static_cast<double>(moments));
     std::vector<double> values;
-    for (const run_entry* run : group.runs) {
-      double latest = 0;
-      for (const round_entry& one : run->rounds)
-        if (one.accuracy && run->time_of(one) <= inside[i]) latest = *one.accuracy;
-      values.push_back(latest);
+    for (const auto& evaluated : evaluations) {
+      const auto next = std::ranges::lower_bound(evaluated, moment, {}, &std::pair<double, double>::first);
+      const auto& after = next == evaluated.end() ? evaluated.back() : *next;
+      const auto& before = next == evaluated.begin() || next == evaluated.end() ? after : next[-1];
+      const double share = after.first > before.first ? (moment - before.first) / (after.first - before.first) : 1;
+      values.push_back(before.second + share * (after.second - before.second));
     }
     const mean_and_spread sum = spread_of(values);
-    mean.points.emplace_back(inside[i], sum.mean);
-    if (sum.count > 1) mean.band.push_back({inside[i], sum.low, sum.high});
+    mean.points.emplace_back(moment, sum.mean);
+    mean.band.push_back({moment, sum.low, sum.high});
+    if (begin == end) break;
   }
   return mean;
 }
