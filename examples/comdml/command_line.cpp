@@ -31,6 +31,23 @@ std::string values_beside(const std::string& help, const text_check& check) {
   return " [one of: " + known->list() + "]";
 }
 
+/// The words as a shell would read them; the program by its name alone.
+std::string quoted(int argc, char** argv) {
+  std::string line = "comdml";
+  for (int i = 1; i < argc; ++i) {
+    const std::string word = argv[i];
+    const char* const plain = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_=+,./:@%";
+    if (!word.empty() && word.find_first_not_of(plain) == std::string::npos) {
+      line += ' ' + word;
+      continue;
+    }
+    line += " '";
+    for (const char letter : word) line += letter == '\'' ? std::string{"'\\''"} : std::string{letter};
+    line += '\'';
+  }
+  return line;
+}
+
 /// \throws comdml::input_error if the first word is neither a command nor an option that does without one
 void require_command(int argc, char** argv, const std::vector<command_entry>& entries) {
   const std::string first = argc > 1 ? argv[1] : "";
@@ -115,7 +132,7 @@ int run_command_line(int argc, char** argv, const std::vector<command_entry>& en
   std::vector<std::pair<CLI::App*, action>> actions;
   for (const command_entry& entry : entries) {
     CLI::App* const sub_command = app.add_subcommand(entry.name, entry.help);
-    actions.emplace_back(sub_command, entry.add(command{*sub_command}));
+    actions.emplace_back(sub_command, entry.add(command{*sub_command, quoted(argc, argv)}));
   }
   const auto finish = [&]() -> int {
     try {

@@ -7,6 +7,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "texts.hpp"
@@ -20,7 +21,8 @@ namespace program {
 /// A command that options are given to; also the visitor that gives it those of a table. Values must outlive it.
 class command {
  public:
-  explicit command(CLI::App& app) : app_{app} {}
+  /// \param typed  the whole command line, quoted for a shell
+  command(CLI::App& app, std::string typed) : app_{app}, typed_{std::move(typed)} {}
 
   /// The options that follow stand under this title in --help.
   void group(const std::string& title) { group_ = title; }
@@ -45,12 +47,15 @@ class command {
   void footer(const std::string& text);
 
   [[nodiscard]] bool is_given(const std::string& name) const;
+  /// What was typed to get here.
+  [[nodiscard]] const std::string& typed() const noexcept { return typed_; }
 
  private:
   void add(const std::string& name, const std::string& type, text_check check, const std::string& help,
            const std::string& standard, std::function<void(const std::string&)> assign);
 
   CLI::App& app_;
+  std::string typed_;
   std::string group_ = "Options";
 };
 

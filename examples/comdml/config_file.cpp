@@ -3,6 +3,8 @@
 /// Configuration files.
 #include "config_file.hpp"
 
+#include <cstdint>
+#include <map>
 #include <set>
 #include <sstream>
 #include <system_error>
@@ -145,19 +147,48 @@ class config_writer {
 
 }  // namespace
 
-void read_config(const std::filesystem::path& file, const std::function<bool(const std::string&)>& is_given,
-                 train_options& options, output_options& output) {
+namespace {
+
+toml::table parse(const std::filesystem::path& file, const char* remedy) {
   std::error_code ignored;
   if (!std::filesystem::is_regular_file(file, ignored))
-    throw input_error{file.string(), "there is no such file", "give a TOML file with --config"};
+    throw input_error{file.string(), "there is no such file", remedy};
   if (std::filesystem::file_size(file, ignored) > 1 << 20)
-    throw input_error{file.string(), "too large for a configuration", "give a TOML file with --config"};
-  toml::table table;
+    throw input_error{file.string(), "too large for a configuration", remedy};
   try {
-    table = toml::parse_file(file.string());
+    return toml::parse_file(file.string());
   } catch (const toml::parse_error& error) {
     throw input_error{place(file, error.source().begin), std::string{error.description()}, "mend the TOML there"};
   }
+}
+
+}  // namespace
+
+std::vector<std::pair<std::string, std::string>> list_options(const std::filesystem::path& file) {
+  const toml::table table = parse(file, "give a folder that comdml train --out has written");
+  // In the order of the file, which a table does not keep.
+  std::map<std::pair<std::uint32_t, std::uint32_t>, std::pair<std::string, std::string>> found;
+  for (const auto& [key, node] : table) {
+    std::ostringstream value;
+    if (const auto* const words = node.as_string())
+      value << words->get();
+    else if (node.is_value())
+      node.visit([&](const auto& one) {
+        if constexpr (toml::is_value<decltype(one)>) value << one;
+      });
+    else
+      throw input_error{place(file, node.source().begin), comdml::text("\"", key.str(), "\" is not a single value"),
+                        "give a folder that comdml train --out has written"};
+    found[{key.source().begin.line, key.source().begin.column}] = {std::string{key.str()}, value.str()};
+  }
+  std::vector<std::pair<std::string, std::string>> options;
+  for (auto& [at, option] : found) options.push_back(std::move(option));
+  return options;
+}
+
+void read_config(const std::filesystem::path& file, const std::function<bool(const std::string&)>& is_given,
+                 train_options& options, output_options& output) {
+  const toml::table table = parse(file, "give a TOML file with --config");
   config_reader reader{file, table, is_given};
   visit_options(options, reader);
   visit_options(output, reader);

@@ -6,6 +6,8 @@
 #include <filesystem>
 #include <functional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "options.hpp"
 
@@ -15,6 +17,10 @@ namespace program {
 /// \throws comdml::input_error with line and column for anything but known keys with good values
 void read_config(const std::filesystem::path& file, const std::function<bool(const std::string&)>& is_given,
                  train_options& options, output_options& output);
+
+/// The keys of such a file with their values, as text, whatever they are: the file may be another version's.
+/// \throws comdml::input_error with line and column unless it is TOML without tables
+[[nodiscard]] std::vector<std::pair<std::string, std::string>> list_options(const std::filesystem::path& file);
 
 /// The options as such a file, none left out that has a value. Names of files are made absolute.
 [[nodiscard]] std::string write_config(const train_options& options);

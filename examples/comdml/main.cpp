@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 /// \file
-/// The command-line program: trains, plans, measures, evaluates and predicts. All policies are chosen at run time.
+/// The command-line program: trains, plans, reports, measures, evaluates and predicts. All policies are chosen at run
+/// time.
 #include "commands.hpp"
 
 int main(int argc, char** argv) {
@@ -10,6 +11,7 @@ int main(int argc, char** argv) {
       {{"train", "Train a model with a fleet of agents, all in this process; by default the built-in digits.",
         add_train},
        {"plan", "Say who would help whom in a fleet, and what that is worth, without training.", add_plan},
+       {"report", "Draw what a run or several left in their folders, as one HTML page.", add_report},
        {"profile", "Measure what each cut of a model costs on this processor.", add_profile},
        {"evaluate", "Test a trained model on the test images of a data set.", add_evaluate},
        {"predict", "Say which class pictures belong to, and how likely.", add_predict}});

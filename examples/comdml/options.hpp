@@ -159,7 +159,8 @@ template <class Options, class Visitor>
 void visit_options(Options& o, Visitor&& v) {
   v.group("Results");
   v.text("out", o.out, "DIR", not_empty,
-         "write config.toml, metrics.jsonl and model.safetensors there. Files of an earlier run are replaced when the "
+         "write config.toml, run.json, metrics.jsonl, timeline.json (some rounds, for comdml report and Perfetto) and "
+         "model.safetensors there. Files of an earlier run are replaced when the "
          "first round is over; its model is kept as model.safetensors.previous [default: nothing is written]");
   v.flag("json", o.json, "print one JSON object as the last line of standard output");
 }

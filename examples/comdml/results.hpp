@@ -8,19 +8,20 @@
 #include <string>
 
 #include "comdml/learn/round_report.hpp"
+#include "comdml/learn/timeline.hpp"
 #include "comdml/report/metrics.hpp"
 #include "model_file.hpp"
 #include "train_task.hpp"
 
 namespace program {
 
-/// config.toml and metrics.jsonl are there from the end of a run's first round, a measured profile.json too;
-/// model.safetensors when it ends. A run that finishes no round leaves an earlier one as it was.
+/// config.toml, run.json and metrics.jsonl are there from the end of a run's first round, a measured profile.json too;
+/// timeline.json and model.safetensors when it ends. A run that finishes no round leaves an earlier one as it was.
 class results {
  public:
   /// Makes the directory and makes sure that files can be written there; touches no file of an earlier run. The task
-  /// must outlive this. \throws comdml::input_error
-  results(std::filesystem::path directory, const train_task& task, comdml::report::time_kind time);
+  /// must outlive this. \param typed  the command line \throws comdml::input_error
+  results(std::filesystem::path directory, const train_task& task, comdml::report::time_kind time, std::string typed);
 
   /// The first round replaces the files of an earlier run; its model is kept under another name.
   void on_round(const comdml::learn::round_report& report) {
@@ -30,9 +31,12 @@ class results {
 
   void save(const trained_model& model) const { save_model(directory_ / "model.safetensors", model); }
 
+  /// What was recorded of the finished rounds.
+  void save(const comdml::learn::timeline& recorded, std::size_t finished) const;
+
   /// For people.
   [[nodiscard]] std::string names() const {
-    return (directory_ / "config.toml").string() + ", metrics.jsonl, model.safetensors";
+    return (directory_ / "config.toml").string() + ", run.json, metrics.jsonl, timeline.json, model.safetensors";
   }
 
  private:
@@ -41,6 +45,7 @@ class results {
   std::filesystem::path directory_;
   const train_task& task_;
   comdml::report::time_kind time_;
+  std::string typed_;
   std::optional<comdml::report::metrics_file> metrics_;
 };
 

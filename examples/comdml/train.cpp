@@ -3,6 +3,8 @@
 /// comdml train.
 #include <unistd.h>
 
+#include <algorithm>
+#include <cstdint>
 #include <filesystem>
 #include <iostream>
 #include <memory>
@@ -49,11 +51,20 @@ nlohmann::ordered_json result_of(const history& past, const trained_model& model
           {"weights_sha256", digest_of(model.network, model.state)}};
 }
 
-int train(const train_options& wanted, const output_options& output) {
+/// A dozen rounds over the run; of a large fleet the first and the last.
+comdml::learn::timeline::selection recorded_rounds(const train_options& o) {
+  const bool large = *o.agents > 64;
+  return {.first = large ? 1u : 3u, .every = large ? o.rounds : std::max<std::uint64_t>(1, o.rounds / 10)};
+}
+
+int train(const train_options& wanted, const output_options& output, const std::string& typed) {
   const train_task task = prepare(wanted);
   const time_kind time = task.options.clock == "wall" ? time_kind::real : time_kind::simulated;
   std::optional<results> files;
-  if (!output.out.empty()) files.emplace(output.out, task, time);
+  if (!output.out.empty()) files.emplace(output.out, task, time, typed);
+
+  std::shared_ptr<comdml::learn::timeline> recorder;
+  if (files) recorder = std::make_shared<comdml::learn::timeline>(recorded_rounds(task.options));
 
   // From here on the input is good.
   progress lines{std::cerr, time, isatty(STDERR_FILENO) == 1};
@@ -67,7 +78,7 @@ int train(const train_options& wanted, const output_options& output) {
     const interruption signals;
     std::cerr << task.options.dataset << ": " << task.images.train.size() << " training images, "
               << task.images.test.size() << " test images" << std::endl;
-    past = run(task, observer, {.stop = signals.token(), .pause = {}});
+    past = run(task, observer, {.stop = signals.token(), .pause = {}, .recorder = recorder});
   } catch (const comdml::learn::incomplete_run& error) {
     past = error.reached();
     failure = error.what();
@@ -75,7 +86,10 @@ int train(const train_options& wanted, const output_options& output) {
   const trained_model model{task.options.model, *task.options.shortcut, task.network(), std::move(past.state),
                             task.images.train.normalization()};
   const bool kept = files && !past.rounds.empty();
-  if (kept) files->save(model);
+  if (kept) {
+    files->save(*recorder, past.rounds.size());
+    files->save(model);
+  }
   if (!failure.empty()) throw comdml::run_error{failure + (kept ? "\nresults until then: " + files->names() : "")};
 
   if (output.json) {
@@ -109,7 +123,7 @@ action add_train(command options) {
     if (!given->config.empty())
       read_config(
           given->config, [&](const std::string& name) { return options.is_given(name); }, given->train, given->output);
-    return train(given->train, given->output);
+    return train(given->train, given->output, options.typed());
   };
 }
 

@@ -120,6 +120,7 @@
 #include "comdml/learn/records.hpp"
 #include "comdml/learn/round_report.hpp"
 #include "comdml/learn/session.hpp"
+#include "comdml/learn/timeline.hpp"
 
 #include "comdml/simulation/collectives.hpp"
 #include "comdml/simulation/model.hpp"

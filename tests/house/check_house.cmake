@@ -37,7 +37,7 @@ set(only_toml++ fleet)
 set(libraries xtensor boost zlib.h nlohmann omp.h cblas.h glpk.h mpi.h zmq.h zmq.hpp doctest CLI toml++)
 
 # Public headers that comdml/comdml.hpp leaves out: included by those who want them.
-set(opt_in "^comdml/(comdml|comm/topology|data/digits|fleet/(fleet|profile)_file|nn/(safetensors|weights_file)|pairing/milp|report/metrics|testing/[a-z_]+)\\.hpp$")
+set(opt_in "^comdml/(comdml|comm/topology|data/digits|fleet/(fleet|profile)_file|nn/(safetensors|weights_file)|pairing/milp|report/[a-z_]+|testing/[a-z_]+)\\.hpp$")
 
 set(faults "")
 function(fault header text)

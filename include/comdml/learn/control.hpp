@@ -8,6 +8,8 @@
 #include <mutex>
 #include <stop_token>
 
+#include "comdml/learn/timeline.hpp"
+
 namespace comdml::learn {
 
 /// Holds all agents of a job between two mini-batches until it is resumed. Virtual time stands still meanwhile.
@@ -40,6 +42,8 @@ class pause_switch {
 struct control {
   std::stop_token stop{};
   std::shared_ptr<pause_switch> pause{};
+  /// Is told what every agent of this process does when; nothing is recorded without.
+  std::shared_ptr<timeline> recorder{};
 };
 
 }  // namespace comdml::learn

@@ -107,6 +107,7 @@ class local_training {
     std::ranges::sort(guests, {}, &guest::id);
 
     begin = fleet_.transport().clock().now();
+    fleet_.record_alone(cost(1, work()));
     if (const pairing::assignment* pair = pair_of(plan, fleet_.self()))
       train_kept_units(*pair);
     else
@@ -128,11 +129,12 @@ class local_training {
  private:
   using transport = typename J::transport;
 
-  /// Computes `share` of the full model's training on `count` images.
+  /// Computes `share` of the full model's training on `count` images of `owner`.
   template <class Body>
-  void compute_share(double share, std::size_t count, Body&& body) {
+  void compute_share(agent_id owner, double share, std::size_t count, Body&& body) {
     const seconds start = fleet_.transport().clock().now();
     compute(cost(share, count), std::forward<Body>(body));
+    fleet_.record(owner == fleet_.self() ? activity::own_work : activity::guest_work, owner, start);
     computing += fleet_.transport().clock().now() - start;
     done += batches{share * static_cast<double>(count) / static_cast<double>(settings_.batch)};
   }
@@ -165,7 +167,7 @@ class local_training {
     const image_shape shape = model_.net.output_shape(pair.split.value - 1);
     std::vector<std::byte> message;
     for_each_own_batch([&](std::size_t images) {
-      compute_share(share, images, [&](workspace& memory) {
+      compute_share(fleet_.self(), share, images, [&](workspace& memory) {
         loader_.next(batch_);
         const nn::loss_result result = side.step(
             kept(), auxiliary(), batch_.inputs, batch_.labels, learning_rate_, memory, exec_,
@@ -175,9 +177,11 @@ class local_training {
         ++trained.heads[h].optimizer.updates;
       });
       activation_bytes += bytes{static_cast<double>(message.size())};
+      const seconds sending = fleet_.transport().clock().now();
       fleet_.require_ok("sending activations", pair.fast,
                         fleet_.transport().send(pair.fast, fleet_.tag(message_kind::smashed_data),
                                                 std::exchange(message, {}), seconds::infinity()));
+      fleet_.record(activity::sending, pair.fast, sending);
     });
     finite = finite && all_finite(kept()) && all_finite(auxiliary());
   }
@@ -190,7 +194,7 @@ class local_training {
     for_each_own_batch([&](std::size_t images) {
       while (serve_guest(fleet_.transport().clock().now())) {
       }
-      compute_share(1, images, [&](workspace& memory) {
+      compute_share(fleet_.self(), 1, images, [&](workspace& memory) {
         loader_.next(batch_);
         count(own_loss, side.step(whole(), batch_.inputs, batch_.labels, learning_rate_, memory, exec_), images,
               finite);
@@ -217,13 +221,15 @@ class local_training {
       if (g.batches_left > 0) waiting.push_back({g.id, fleet_.tag(message_kind::smashed_data)});
     if (waiting.empty()) return false;
     fleet_.check();
+    const seconds start = fleet_.transport().clock().now();
     const comm::delivery message = fleet_.transport().receive_any(waiting, deadline);
     if (message.result == comm::result::timed_out) return false;
     fleet_.require_ok("receiving activations", message.from, message.result);
+    fleet_.record(activity::waiting, message.from, start);
     guest& g = *std::ranges::find(guests, message.from, &guest::id);
     split::decode_smashed(*g.codec, message.data, model_.net.output_shape(g.cut.value - 1), model_.net.classes(),
                           settings_.batch + 1, activations_, labels_);
-    compute_share(g.fast_share, labels_.size(), [&](workspace& memory) {
+    compute_share(g.id, g.fast_share, labels_.size(), [&](workspace& memory) {
       const split::fast_side side{model_.net, g.cut, settings_.loss, settings_.optimizer};
       const auto tail = split::part_of(model_.net, g.state, split::handed_over_units(model_.net, g.cut));
       count(g.loss, side.step(tail, activations_, labels_, learning_rate_, memory, exec_), labels_.size(), g.finite);

@@ -60,9 +60,29 @@ class peers {
     return static_cast<std::size_t>(std::ranges::find(members(), agent) - members().begin());
   }
 
-  void begin_round(round_index round) noexcept { round_ = round; }
+  void begin_round(round_index round) {
+    round_ = round;
+    if (control_.recorder) control_.recorder->begin_round(self(), round);
+  }
   [[nodiscard]] round_index round() const noexcept { return round_; }
   [[nodiscard]] comm::tag tag(message_kind kind) const { return {round_.value, static_cast<std::uint16_t>(kind), 0}; }
+
+  /// Tells the recorder, if there is one, what the time from `begin` until now went to. `other`: see span_of_time.
+  void record(activity what, agent_id other, seconds begin) {
+    if (control_.recorder) control_.recorder->add(self(), {what, other, begin, line_.clock().now()});
+  }
+  /// The same for an exchange that began at `begin` with the wait for the last agent, which was ready at `ready`.
+  void record_wait(seconds begin, seconds ready) {
+    if (!control_.recorder) return;
+    const seconds end = line_.clock().now();
+    const seconds middle = std::clamp(ready, begin, end);
+    control_.recorder->add(self(), {activity::waiting, self(), begin, middle});
+    control_.recorder->add(self(), {activity::exchange, self(), middle, end});
+  }
+  /// What the own training would take without help.
+  void record_alone(seconds alone) {
+    if (control_.recorder) control_.recorder->would_take(self(), alone);
+  }
 
   /// Between two mini-batches: the place to stop or to pause.
   void check() const {
@@ -81,6 +101,7 @@ class peers {
   /// All agents' records of one kind: read(reader, sender) is called in the order of the members.
   template <class Read>
   void exchange(message_kind kind, comm::message_writer&& own, Read&& read) {
+    const seconds begin = line_.clock().now();
     const comm::gathered all = comm::all_gather(line_, group_, tag(kind), own.take(), seconds::infinity());
     require_ok("an exchange with all", all.outcome.culprit.value_or(self()), all.outcome.result);
     for (std::size_t rank = 0; rank < members().size(); ++rank) {
@@ -88,14 +109,17 @@ class peers {
       read(from, members()[rank]);
       from.finish();
     }
+    if (kind != message_kind::training_report) record(activity::exchange, self(), begin);  // see record_wait
   }
 
   /// Sums the vectors of all agents. \returns bytes that this agent sent, as a relay too
   template <Collective C, WireCodec W>
   bytes sum(const C& collective, message_kind kind, std::span<float> values, const W& codec) {
+    const seconds begin = line_.clock().now();
     const comm::outcome done =
         comm::all_reduce(line_, collective, group_, tag(kind), values, seconds::infinity(), codec);
     require_ok("the all-reduce", done.culprit.value_or(self()), done.result);
+    record(activity::all_reduce, self(), begin);
     return done.sent;
   }
 

@@ -246,9 +246,11 @@ class session {
     seen_.begin_round();
     seen_.observe_training(training_.done, training_.computing);
     for (const agent_id other : partners_) {
+      const seconds start = fleet_.transport().clock().now();
       const comm::measured_link found = comm::measure_link(
           fleet_.transport(), other, fleet_.tag(message_kind::link_exchange), measurements::exchange);
       fleet_.require_ok("measuring the link", other, found.result);
+      fleet_.record(activity::exchange, fleet_.self(), start);
       seen_.observe_link(other, found.to.rate);
     }
   }
@@ -357,6 +359,7 @@ class session {
       for (auto left = from.read<std::uint32_t>(); left > 0; --left)
         report.broken_guests.push_back(agent_id{from.read<std::uint32_t>()});
     });
+    fleet_.record_wait(training_.end, end);
     train_loss_ = sum.mean_loss();
     saved_ += end_alone - end;
     return reports;

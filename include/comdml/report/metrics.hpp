@@ -19,7 +19,11 @@
 /// | `bytes_activations`       | of smashed data, labels included                                                 |
 /// | `bytes_weights`           | of the all-reduce of weights, relayed bytes included                             |
 /// | `pairs`                   | this round's: `slow`, `fast` (agent ids), `split` (units that `slow` keeps),     |
-/// |                           | `wire` (codec), `time_s` (when both are done, by the cost model)                 |
+/// |                           | `wire` (codec), `time_s` (when both are done, by the cost model), `solo_s` (the  |
+/// |                           | slow one without help), `refused` (best offer of another helper: `fast`, `split`,|
+/// |                           | `time_s`; null if there was none)                                                |
+///
+/// A field may be added; readers pass over what they do not know.
 #pragma once
 
 #include <cstdint>
@@ -47,12 +51,19 @@ enum class time_kind { simulated, real };
   };
   const auto whole = [](bytes size) { return static_cast<std::int64_t>(size.value()); };
   json pairs = json::array();
-  for (const pairing::assignment& pair : report.plan.pairs)
+  for (const pairing::assignment& pair : report.plan.pairs) {
+    const json refused = pair.refused ? json{{"fast", pair.refused->fast.value},
+                                             {"split", pair.refused->split.value},
+                                             {"time_s", pair.refused->cost.value()}}
+                                      : json(nullptr);
     pairs.push_back({{"slow", pair.slow.value},
                      {"fast", pair.fast.value},
                      {"split", pair.split.value},
                      {"wire", pair.codec},
-                     {"time_s", pair.cost.value()}});
+                     {"time_s", pair.cost.value()},
+                     {"solo_s", pair.solo.value()},
+                     {"refused", refused}});
+  }
   return {{"schema", 1},
           {"round", report.round.value + 1},
           {"epoch", report.epoch.value},

@@ -35,7 +35,8 @@ learn::round_report example() {
                         .split = split_point{2},
                         .codec = "fp32",
                         .cost = seconds{9.5},
-                        .solo = seconds{40}}};
+                        .solo = seconds{40},
+                        .refused = pairing::alternative{agent_id{1}, split_point{1}, seconds{11}}}};
   return report;
 }
 
@@ -62,7 +63,8 @@ TEST_CASE("a line has exactly the fields of the schema") {
   CHECK(line["simulated_seconds_alone"] == 40.0);
   CHECK(line["bytes_activations"] == 30'000'000'000);
   CHECK(line["pairs"] ==
-        nlohmann::json::parse(R"([{"slow": 3, "fast": 0, "split": 2, "wire": "fp32", "time_s": 9.5}])"));
+        nlohmann::json::parse(R"([{"slow": 3, "fast": 0, "split": 2, "wire": "fp32", "time_s": 9.5, "solo_s": 40.0,
+                                   "refused": {"fast": 1, "split": 1, "time_s": 11.0}}])"));
 }
 
 TEST_CASE("what is not known is null") {
