@@ -32,6 +32,7 @@ struct command_entry {
 [[nodiscard]] action add_plan(command options);
 [[nodiscard]] action add_report(command options);
 [[nodiscard]] action add_profile(command options);
+[[nodiscard]] action add_emulate(command options);
 [[nodiscard]] action add_evaluate(command options);
 [[nodiscard]] action add_predict(command options);
 

@@ -13,6 +13,7 @@ int main(int argc, char** argv) {
        {"plan", "Say who would help whom in a fleet, and what that is worth, without training.", add_plan},
        {"report", "Draw what a run or several left in their folders, as one HTML page.", add_report},
        {"profile", "Measure what each cut of a model costs on this processor.", add_profile},
+       {"emulate", "Compare simulated time with real time, on slices of this processor.", add_emulate},
        {"evaluate", "Test a trained model on the test images of a data set.", add_evaluate},
        {"predict", "Say which class pictures belong to, and how likely.", add_predict}});
 }

@@ -84,6 +84,7 @@ comdml::learn::settings<J> settings_of(const train_task& task) {
 template <class J>
 comdml::learn::history run_job(const train_task& task, any_observer observer, const comdml::learn::control& hold) {
   comdml::learn::fleet_trainer<J> trainer{task.fleet, detail::settings_of<J>(task), task.options.threads};
+  trainer.emulate(task.emulated);
   const auto deal = [&](std::span<const comdml::label>, std::size_t, std::size_t, const comdml::random_stream&) {
     return task.shards;
   };

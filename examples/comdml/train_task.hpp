@@ -6,6 +6,7 @@
 #include <functional>
 #include <optional>
 
+#include "comdml/comm/emulation.hpp"
 #include "comdml/data/image_set.hpp"
 #include "comdml/data/partition.hpp"
 #include "comdml/fleet/fleet.hpp"
@@ -27,6 +28,7 @@ struct train_task {
   comdml::fleet::description fleet;
   comdml::fleet::split_profile profile;
   std::optional<comdml::nn::model_state<float>> initial;
+  comdml::comm::emulation emulated{};  ///< under the wall clock
 
   [[nodiscard]] any_network network() const {
     return make_model(options.model, *options.shortcut, images.train.shape(), images.train.classes());

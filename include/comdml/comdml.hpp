@@ -71,6 +71,7 @@
 #include "comdml/comm/codec.hpp"
 #include "comdml/comm/collective.hpp"
 #include "comdml/comm/compute_slots.hpp"
+#include "comdml/comm/emulation.hpp"
 #include "comdml/comm/in_process.hpp"
 #include "comdml/comm/in_process_session.hpp"
 #include "comdml/comm/link_measurement.hpp"

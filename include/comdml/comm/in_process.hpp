@@ -40,6 +40,7 @@ class in_process {
       : links_{std::move(links)}, options_{options}, kill_times_(links_.agents(), seconds::infinity()) {
     COMDML_REQUIRE(options_.window > 0 && options_.compute_slots > 0, "window ", options_.window, ", compute slots ",
                    options_.compute_slots);
+    options_.emulated.require_for(links_.agents());
   }
 
   [[nodiscard]] const link_matrix& links() const noexcept { return links_; }

@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "comdml/comm/compute_slots.hpp"
+#include "comdml/comm/emulation.hpp"
 #include "comdml/comm/transport.hpp"
 #include "comdml/comm/waiting.hpp"
 #include "comdml/core/errors.hpp"
@@ -35,6 +36,8 @@ struct in_process_options {
   std::size_t window = 4;
   /// Agents that compute at once.
   std::size_t compute_slots = std::max(1U, std::thread::hardware_concurrency());
+  /// Under the wall clock.
+  emulation emulated{};
 };
 
 namespace detail {
@@ -46,6 +49,7 @@ class in_process_session {
   in_process_session(const link_matrix& links, const in_process_options& options, std::span<const seconds> kill_times)
       : links_{links},
         window_{options.window},
+        emulated_{options.emulated},
         slots_{options.compute_slots},
         time_(links.agents(), kill_times),
         agents_(links.agents()),
@@ -70,7 +74,11 @@ class in_process_session {
       const std::lock_guard lock{mutex_};
       end = time_.spend(self, cost);
     }
-    slots_.run(end, self, std::forward<Work>(work));
+    const auto run = [&] { slots_.run(end, self, std::forward<Work>(work)); };
+    if (Time::real && !emulated_.shares.empty())
+      at_share(emulated_.shares[self.value], run);
+    else
+      run();
   }
 
   result send(agent_id self, agent_id to, const tag& what, std::vector<std::byte> data, seconds deadline) {
@@ -86,7 +94,8 @@ class in_process_session {
       if (has_room()) {
         const bytes size{static_cast<double>(data.size())};
         seconds& link_free = link_free_[self.value * links_.agents() + to.value];
-        const seconds arrival = Time::arrival(links_(self, to), link_free, now, size);
+        const bool at_once = Time::real && !emulated_.links;
+        const seconds arrival = at_once ? now : link_arrival(links_(self, to), link_free, now, size);
         target[own].push_back({arrival, std::move(data)});
         time_.changed(to);
         return result::ok;
@@ -237,6 +246,7 @@ class in_process_session {
 
   const link_matrix& links_;
   std::size_t window_;
+  emulation emulated_;
   compute_slots slots_;
   mutable std::mutex mutex_;
   Time time_;

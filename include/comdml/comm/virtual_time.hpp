@@ -29,6 +29,8 @@ namespace comdml::comm {
 /// So results depend neither on the operating system's schedule nor on how long the work really takes.
 class virtual_time {
  public:
+  static constexpr bool real = false;
+
   virtual_time(std::size_t agents, std::span<const seconds> kill_times) : agents_(agents) {
     for (std::size_t i = 0; i < agents; ++i) agents_[i].kill = kill_times[i];
   }
@@ -61,12 +63,6 @@ class virtual_time {
     end(agent, agent.time);
     dispatch();
     return true;
-  }
-
-  /// A directed link is a queue: a message leaves when the one before it is through.
-  static seconds arrival(const directed_link& over, seconds& link_free, seconds departure, bytes size) {
-    link_free = std::max(departure, link_free) + size / over.rate;
-    return link_free + over.latency;
   }
 
  private:

@@ -16,7 +16,7 @@
 /// | `time.spend(agent, cost)`                  | books a computation, returns its end; does not wait               |
 /// | `time.leave(lock, agent)`                  | the agent ends; false if it was killed or stranded before         |
 /// | `time.deadlock()`                          | what all agents waited for if none could go on, else empty        |
-/// | `time.arrival(link, link_free, departure, size)` | when a message arrives; books the link                      |
+/// | `Time::real`                               | whether it is the time that passes                                |
 ///
 /// `enter`, `wait` and `spend` throw agent_killed in an agent that has been killed, run_error in a deadlock.
 #pragma once

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 /// \file
-/// Real time for agents that are threads of one process: messages arrive at once, and computing takes what it takes.
+/// Real time for agents that are threads of one process: messages arrive at once, and computing takes what it takes,
+/// unless slower ones are emulated.
 #pragma once
 
 #include <algorithm>
@@ -19,10 +20,12 @@
 
 namespace comdml::comm {
 
-/// Time is what has passed since the run began. Link rates and latencies are not emulated, and a deadlock is not found:
-/// set deadlines.
+/// Time is what has passed since the run began. Slow processors and links are emulated if asked for
+/// (comm/emulation.hpp). A deadlock is not found: set deadlines.
 class wall_time {
  public:
+  static constexpr bool real = true;
+
   wall_time(std::size_t agents, std::span<const seconds> kill_times) : agents_(agents) {
     for (std::size_t i = 0; i < agents; ++i) agents_[i].kill = kill_times[i];
   }
@@ -56,8 +59,6 @@ class wall_time {
     for (state& other : agents_) other.changed.notify_one();
     return now() < agents_[id.value].kill;
   }
-
-  static seconds arrival(const directed_link&, seconds&, seconds departure, bytes) { return departure; }
 
  private:
   using clock = std::chrono::steady_clock;

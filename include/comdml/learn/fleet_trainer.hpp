@@ -37,6 +37,9 @@ class fleet_trainer {
         settings_{std::move(how)},
         threads_{threads > 0 ? threads : std::max(1u, std::thread::hardware_concurrency())} {}
 
+  /// Lets agents compute and send as slowly as that, under the wall clock: an agent then computes on one thread.
+  void emulate(comm::emulation slow) { emulated_ = std::move(slow); }
+
   /// Deals `train` to the agents by the partitioner, and `test` evenly, then trains.
   /// \throws input_error if the images do not suffice, incomplete_run if the run could not go on
   template <Dataset Set, Partitioner P, Observer O = no_observer>
@@ -48,10 +51,11 @@ class fleet_trainer {
     COMDML_REQUIRE(shards.size() == agents, "the partitioner made ", shards.size(), " shards for ", agents, " agents");
 
     const auto memory = std::make_shared<typename agent<J>::workspaces>();
-    const execution exec{static_cast<int>(std::max<std::size_t>(1, threads_ / agents))};
+    const std::size_t threads_each = emulated_.shares.empty() ? std::max<std::size_t>(1, threads_ / agents) : 1;
+    const execution exec{static_cast<int>(threads_each)};
     const comm::routes routes{fleet_.links};
     history past;
-    network line{fleet_.links, {.compute_slots = threads_}};
+    network line{fleet_.links, {.compute_slots = threads_, .emulated = emulated_}};
     const auto live = [&](typename J::transport& endpoint) {
       const std::size_t i = endpoint.self().value;
       const data::shard<Set> own{train, shards[i]};
@@ -88,6 +92,7 @@ class fleet_trainer {
   fleet::description fleet_;
   settings<J> settings_;
   std::size_t threads_;
+  comm::emulation emulated_;
 };
 
 }  // namespace comdml::learn

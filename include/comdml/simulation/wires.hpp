@@ -85,7 +85,7 @@ class clocks {
   seconds send(agent_id from, wire_index wire, seconds departure, bytes size) {
     directed_link link = wires_->link(wire);
     if (fleet_->jitter > seconds{}) link.latency += fleet::jitter_of(*fleet_, from, agent_id{wires_->to(wire)}, round_);
-    return comm::virtual_time::arrival(link, free_[wire], departure, size);
+    return link_arrival(link, free_[wire], departure, size);
   }
 
   /// Other links from now on; those that stay keep what they carry.
