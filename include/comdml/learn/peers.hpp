@@ -40,7 +40,12 @@ enum class message_kind : std::uint16_t {
   verdict,
   plan,
   plan_digest,
-  link_exchange
+  link_exchange,
+  neighbor_weights,
+  gossip,
+  handed_weights,
+  returned_gradient,
+  final_average
 };
 
 /// All agents of a fleet, as one of them sees them.
@@ -53,6 +58,7 @@ class peers {
   [[nodiscard]] T& transport() noexcept { return line_; }
   [[nodiscard]] agent_id self() const { return line_.self(); }
   [[nodiscard]] const std::vector<agent_id>& members() const noexcept { return group_.members(); }
+  [[nodiscard]] const comm::routes& routes() const noexcept { return group_.routes; }
   [[nodiscard]] const link_matrix& links() const noexcept { return group_.routes.links(); }
   [[nodiscard]] std::size_t rank_of(agent_id agent) const {
     return static_cast<std::size_t>(std::ranges::find(members(), agent) - members().begin());
