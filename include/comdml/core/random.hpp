@@ -24,7 +24,7 @@
 namespace comdml {
 
 /// What a stream's draws are used for. Two purposes never share a draw.
-enum class purpose : std::uint32_t { initialization, shuffle, augmentation, partition, fleet, data, pairing, testing };
+enum class purpose : std::uint32_t { initialization, shuffle, augmentation, partition, fleet, data, pairing, testing, gossip };
 
 /// Philox4x32-10 (Salmon, Moraes, Dror, Shaw: "Parallel random numbers: as easy as 1, 2, 3", SC 2011).
 /// The key is the seed; the counter is (block, purpose, round, owner). Models std::uniform_random_bit_generator.
