@@ -37,7 +37,8 @@ enum class purpose : std::uint32_t {
   change,
   presence,
   sampling,
-  jitter
+  jitter,
+  gossip
 };
 
 /// Philox4x32-10 (Salmon, Moraes, Dror, Shaw: "Parallel random numbers: as easy as 1, 2, 3", SC 2011).

@@ -11,12 +11,29 @@
 
 #include "comdml/concepts.hpp"
 #include "comdml/learn/control.hpp"
+#include "comdml/learn/free_agent.hpp"
 #include "comdml/learn/history.hpp"
 #include "comdml/learn/policies.hpp"
 #include "comdml/learn/round_report.hpp"
 #include "comdml/learn/session.hpp"
 
 namespace comdml::learn {
+
+/// Lets an algorithm choose what it was not told, if it wants to.
+template <class A>
+void settle(A& algorithm, const comm::routes& ways) {
+  if constexpr (requires { algorithm.settle(ways); }) algorithm.settle(ways);
+}
+
+/// Whether an algorithm knows no rounds. One that is chosen at run time, and is a model of both kinds, says so by
+/// `is_free()`.
+template <class Session, class A>
+[[nodiscard]] bool is_free(const A& algorithm) {
+  if constexpr (requires { algorithm.is_free(); })
+    return algorithm.is_free();
+  else
+    return !Algorithm<A, Session>;
+}
 
 /// An agent of a job. All agents of a fleet need the same settings and links.
 template <Job J>
@@ -35,6 +52,7 @@ class agent {
     COMDML_REQUIRE(settings_.make_model,
                    "settings.make_model is empty, and the model cannot be made of a shape and a "
                    "number of classes");
+    settle(settings_.algorithm, fleet_.routes);
   }
 
   /// Takes part in all rounds. Every agent of the fleet must call it.
@@ -65,11 +83,36 @@ class agent {
   /// \param past  nullptr = is not wanted
   template <Dataset Images, Dataset Test, Observer O>
   void take_part(const Images& images, const Test* test, O& observer, const control& hold, history* past) {
-    static_assert(Algorithm<typename J::algorithm, session<J, Images>>);
+    const auto shown_at = [this](std::size_t instant) {
+      return evaluated(static_cast<std::uint32_t>(instant)) || instant + 1 == settings_.rounds;
+    };
+    using free = free_agent<session<J, Images>, Test, typename J::schedule, decltype(shown_at)>;
+    constexpr bool may_be_free = FreeAlgorithm<typename J::algorithm, free>;
+    static_assert(may_be_free || Algorithm<typename J::algorithm, session<J, Images>>);
     COMDML_REQUIRE(images.size() > 1, "agent ", transport_.self(), " owns ", images.size(), " images, needs 2");
     const auto start = std::chrono::steady_clock::now();
     session<J, Images> work{transport_, fleet_, settings_, images, *memory_, exec_, hold};
     typename J::schedule schedule = settings_.schedule;
+    if constexpr (may_be_free) {
+      if (is_free<session<J, Images>>(settings_.algorithm)) {
+        try {
+          free self{work, test, work.beside().when(), schedule, shown_at};
+          settings_.algorithm.live(self);
+          self.finish();
+        } catch (const interrupted&) {
+          if (past != nullptr) past->interrupted = true;
+        }
+        return;
+      }
+    }
+    if constexpr (Algorithm<typename J::algorithm, session<J, Images>>)
+      take_turns(work, schedule, test, observer, past, start);
+  }
+
+  /// Round after round.
+  template <class Session, Dataset Test, Observer O>
+  void take_turns(Session& work, typename J::schedule& schedule, const Test* test, O& observer, history* past,
+                  std::chrono::steady_clock::time_point start) {
     if (past != nullptr) past->state = work.committed().body.model;
     try {
       for (std::uint32_t round = 0; round < settings_.rounds; ++round) {
@@ -91,6 +134,10 @@ class agent {
           past->target_reached = target_reached;
         }
         if (target_reached || work.anyone_stops(wish == verdict::stop)) break;
+      }
+      if (!work.common()) {
+        work.average_models();
+        if (past != nullptr) past->state = work.committed().body.model;
       }
     } catch (const interrupted&) {
       if (past != nullptr) past->interrupted = true;

@@ -4,6 +4,8 @@
 #pragma once
 
 #include <algorithm>
+#include <chrono>
+#include <concepts>
 #include <cstddef>
 #include <memory>
 #include <numeric>
@@ -20,7 +22,9 @@
 #include "comdml/data/shard.hpp"
 #include "comdml/fleet/fleet.hpp"
 #include "comdml/learn/agent.hpp"
+#include "comdml/learn/free_run.hpp"
 #include "comdml/learn/history.hpp"
+#include "comdml/learn/side_channel.hpp"
 
 namespace comdml::learn {
 
@@ -54,16 +58,21 @@ class fleet_trainer {
     const std::size_t threads_each = emulated_.shares.empty() ? std::max<std::size_t>(1, threads_ / agents) : 1;
     const execution exec{static_cast<int>(threads_each)};
     const comm::routes routes{fleet_.links};
+    settings<J> how = settings_;
+    settle(how.algorithm, routes);
     history past;
+    const bool without_rounds = is_free<session<J, data::shard<Set>>>(how.algorithm);
+    const auto beside = without_rounds ? free_channel(how, routes, train, shards, past, observer)
+                                       : std::make_shared<side_channel>(agents);
     network line{fleet_.links, {.compute_slots = threads_, .emulated = emulated_}};
     const auto live = [&](typename J::transport& endpoint) {
       const std::size_t i = endpoint.self().value;
       const data::shard<Set> own{train, shards[i]};
       const data::shard<Set> own_test{test, every(agents, i, test.size())};
-      membership mine{routes, fleet_.agents[i].speed, fleet_.agents[i].memory};
+      membership mine{routes, fleet_.agents[i].speed, fleet_.agents[i].memory, {}, beside};
       for (const fleet::speed_change& change : fleet_.changes)
         if (change.agent == endpoint.self()) mine.changes.emplace_back(change.from, change.speed);
-      agent<J> self{endpoint, std::move(mine), settings_, exec, memory};
+      agent<J> self{endpoint, std::move(mine), how, exec, memory};
       if (i == 0)
         self.run_into(past, own, &own_test, observer, hold);
       else
@@ -74,6 +83,7 @@ class fleet_trainer {
     } catch (const run_error& failure) {
       throw incomplete_run{failure.what(), std::move(past)};
     }
+    if (without_rounds && !past.interrupted) past.state = mean_of_shown(*beside, agents);
     return past;
   }
 
@@ -83,6 +93,43 @@ class fleet_trainer {
   }
 
  private:
+  /// What agents without rounds show each other, and what becomes of it.
+  template <Dataset Set, class Shards, class O>
+  std::shared_ptr<side_channel> free_channel(const settings<J>& how, const comm::routes& routes, const Set& train,
+                                             const Shards& shards, history& past, O& observer) const {
+    if (!std::same_as<typename J::transport, comm::in_process<comm::virtual_time>::endpoint>)
+      throw input_error{"algorithm", "it knows no rounds, only time, which has to be simulated",
+                        "use the virtual clock, or an algorithm that has rounds"};
+    const blueprint<J> model{how, train.shape(), train.classes()};
+    past.state = model.start(how).body.model;
+    instants when{.interval = {}, .count = how.rounds};
+    COMDML_REQUIRE(how.rounds > 0 && how.batch > 1, how.rounds, " rounds, batch ", how.batch);
+    if (how.time_budget) {
+      when.interval = *how.time_budget / static_cast<double>(how.rounds);
+    } else {
+      std::vector<seconds> alone;
+      for (std::size_t i = 0; i < shards.size(); ++i)
+        alone.push_back(
+            batches{static_cast<double>(shards[i].size() * how.local_epochs) / static_cast<double>(how.batch)} /
+            fleet_.agents[i].speed);
+      when.interval = all_reduce_round(fleet_, routes, alone, how.collective,
+                                       past.state.parameters.size() + past.state.statistics.size());
+    }
+    const auto start = std::chrono::steady_clock::now();
+    return std::make_shared<side_channel>(
+        shards.size(), when,
+        [&past, &observer, target = how.target_accuracy, start, story = free_history{when}](
+            std::size_t instant, const std::vector<sample>& samples) mutable {
+          round_report report = story.next(instant, samples);
+          report.wall = seconds{std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count()};
+          past.target_reached =
+              past.target_reached || (target && report.test_accuracy && *report.test_accuracy >= *target);
+          const verdict wish = observer.on_round(report);
+          past.rounds.push_back(std::move(report));
+          return wish == verdict::go_on;
+        });
+  }
+
   static std::vector<std::uint32_t> every(std::size_t step, std::size_t first, std::size_t size) {
     std::vector<std::uint32_t> numbers;
     for (std::size_t i = first; i < size; i += step) numbers.push_back(static_cast<std::uint32_t>(i));

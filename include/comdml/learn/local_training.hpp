@@ -88,14 +88,7 @@ class local_training {
   /// Trains what the plan gives this agent, from the state that all share. `work_of(agent)` is another agent's work().
   template <class WorkOf>
   void train(const pairing::plan& plan, const replica& common, double learning_rate, WorkOf&& work_of) {
-    trained = common;
-    guests.clear();
-    own_loss = {};
-    finite = true;
-    activation_bytes = {};
-    done = {};
-    computing = {};
-    learning_rate_ = learning_rate;
+    start(common, learning_rate, fleet_.round());
     for (const pairing::assignment& pair : plan.pairs)
       if (pair.fast == fleet_.self())
         guests.push_back({.id = pair.slow,
@@ -112,6 +105,67 @@ class local_training {
       train_kept_units(*pair);
     else
       train_with_guests();
+    end = fleet_.transport().clock().now();
+  }
+
+  // ------------------------------------------------------------- for algorithms that take their batches one by one
+  /// Begins with a state; what was trained before is forgotten. The shuffles are those of round `order`.
+  void start(const replica& from, double learning_rate, round_index order) {
+    trained = from;
+    guests.clear();
+    own_loss = {};
+    finite = true;
+    activation_bytes = {};
+    done = {};
+    computing = {};
+    learning_rate_ = learning_rate;
+    order_ = order;
+    batches_begun_ = 0;
+    begin = end = fleet_.transport().clock().now();
+  }
+
+  /// Mini-batches of a round, repeated epochs counted again.
+  [[nodiscard]] std::size_t batches_of_round() const { return guest_batches(work()); }
+
+  /// Makes the next own mini-batch ready, from epoch to epoch without an end. \returns its number of images
+  std::size_t begin_batch() {
+    const std::vector<index_range> plan = data::batch_plan(images_.size(), settings_.batch);
+    const std::size_t at = batches_begun_ % plan.size();
+    if (at == 0) loader_.start(order_, batches_begun_ / plan.size());
+    ++batches_begun_;
+    return plan[at].size();
+  }
+  /// Its images and labels; to be called once, where one computes.
+  const data::batch& read_batch() {
+    loader_.next(batch_);
+    return batch_;
+  }
+
+  /// Computes `share` of the full model's training on `count` images of the agent's own work.
+  template <class Body>
+  void compute_own(double share, std::size_t count, Body&& body) {
+    compute_share(share, count, std::forward<Body>(body));
+  }
+
+  /// Trains the whole model on the next own mini-batch.
+  void step() {
+    const std::size_t images = begin_batch();
+    compute_own(1, images, [&](workspace& memory) {
+      const data::batch& own = read_batch();
+      const split::fast_side side{model_.net, split_point{0}, settings_.loss, settings_.optimizer};
+      count_loss(side.step(split::part_of(model_.net, trained.body, model_.all_units()), own.inputs, own.labels,
+                           learning_rate_, memory, exec_),
+                 images);
+      ++trained.body.optimizer.updates;
+    });
+  }
+
+  /// Adds what a mini-batch of so many images gave to the losses of the round.
+  void count_loss(const nn::loss_result& result, std::size_t images) { count(own_loss, result, images, finite); }
+
+  /// To be called when all is trained.
+  void finish() {
+    finite = finite && all_finite(split::part_of(model_.net, trained.body, model_.all_units()));
     end = fleet_.transport().clock().now();
   }
 
@@ -248,6 +302,8 @@ class local_training {
   execution exec_;
   data::loader<Images, typename J::augmentation> loader_;
   double learning_rate_ = 0;
+  round_index order_{};
+  std::size_t batches_begun_ = 0;
 
   // reused from batch to batch
   data::batch batch_;

@@ -42,7 +42,12 @@ enum class message_kind : std::uint16_t {
   plan_digest,
   link_exchange,
   negotiation,
-  negotiated
+  negotiated,
+  neighbor_weights,
+  gossip,
+  handed_weights,
+  returned_gradient,
+  final_average
 };
 
 /// All agents of a fleet, as one of them sees them.
@@ -55,6 +60,7 @@ class peers {
   [[nodiscard]] T& transport() noexcept { return line_; }
   [[nodiscard]] agent_id self() const { return line_.self(); }
   [[nodiscard]] const std::vector<agent_id>& members() const noexcept { return group_.members(); }
+  [[nodiscard]] const comm::routes& routes() const noexcept { return group_.routes; }
   [[nodiscard]] const link_matrix& links() const noexcept { return group_.routes.links(); }
   [[nodiscard]] std::size_t rank_of(agent_id agent) const {
     return static_cast<std::size_t>(std::ranges::find(members(), agent) - members().begin());

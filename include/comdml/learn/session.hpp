@@ -8,6 +8,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string_view>
@@ -32,6 +33,7 @@
 #include "comdml/learn/pool.hpp"
 #include "comdml/learn/records.hpp"
 #include "comdml/learn/round_report.hpp"
+#include "comdml/learn/side_channel.hpp"
 #include "comdml/pairing/neighborhood.hpp"
 #include "comdml/pairing/plan.hpp"
 #include "comdml/pairing/planner.hpp"
@@ -49,6 +51,8 @@ struct membership {
   bytes memory = bytes::infinity();
   /// How the own speed turns out to be, from these rounds on, ascending; not told to anybody.
   std::vector<std::pair<round_index, batches_per_second>> changes{};
+  /// What agents of one process show each other beside the transport; only some algorithms need one.
+  std::shared_ptr<side_channel> beside{};
 };
 
 /// State of one agent during a run. `Images` is the shard it owns.
@@ -62,6 +66,7 @@ class session {
         speed_{fleet.speed},
         spare_memory_{fleet.memory},
         changes_{fleet.changes},
+        beside_{fleet.beside},
         exec_{exec},
         model_{how, images.shape(), images.classes()},
         fleet_{line, fleet.routes, hold},
@@ -73,7 +78,7 @@ class session {
       COMDML_REQUIRE(std::isfinite(speed.value()) && speed.value() > 0, "speed ", speed.value(), " from round ", from);
   }
 
-  /// The state that all agents agreed on at the end of the last committed round.
+  /// The state that all agents agreed on at the end of the last committed round; the agent's own, where models differ.
   [[nodiscard]] replica& committed() noexcept { return committed_; }
 
   void begin_round(round_index round, double learning_rate) {
@@ -127,7 +132,11 @@ class session {
 
   /// Joins the halves inside the all-reduce; the common state becomes the average over all agents whose training stayed
   /// finite, weighted by their numbers of images. \throws run_error if nobody's did
-  void join(const pairing::plan& plan) {
+  void join(const pairing::plan& plan) { join(plan, settings_.collective); }
+
+  /// The same, summed in another way.
+  template <Collective C>
+  void join(const pairing::plan& plan, const C& collective) {
     const std::vector<training_report> reports = exchange_training_reports();
     sat_out_.clear();
     std::vector<std::int64_t> images(reports.size());  // 0 for agents that sit out
@@ -167,8 +176,52 @@ class session {
     for (const guest& g : training_.guests)
       if (const std::int64_t theirs = images_of(g.id); theirs > 0)
         term.add_units(model_.net, g.state, split::handed_over_units(model_.net, g.cut), share(theirs, total));
-    weight_bytes_ = fleet_.sum(settings_.collective, message_kind::weights, term.values(), settings_.weight_wire);
+    weight_bytes_ = fleet_.sum(collective, message_kind::weights, term.values(), settings_.weight_wire);
     term.store(committed_);
+  }
+
+  // ------------------------------------------------------------------- for algorithms that train in their own order
+  [[nodiscard]] auto& fleet() noexcept { return fleet_; }
+  [[nodiscard]] auto& training() noexcept { return training_; }
+  [[nodiscard]] const blueprint<J>& model() const noexcept { return model_; }
+  [[nodiscard]] const settings<J>& options() const noexcept { return settings_; }
+  [[nodiscard]] double learning_rate() const noexcept { return learning_rate_; }
+  [[nodiscard]] batches_per_second speed() const noexcept { return speed_; }
+  [[nodiscard]] execution exec() const noexcept { return exec_; }
+  /// \throws run_error if the agents have none
+  [[nodiscard]] side_channel& beside() const {
+    if (!beside_)
+      throw run_error{"this algorithm needs agents of one process that show each other their models: fleet_trainer"};
+    return *beside_;
+  }
+
+  /// Commits what this agent has trained as its own model, which from now on differs from the others'. `sent`: bytes of
+  /// weights. \throws run_error if somebody's training was not finite: its neighbors hold what came of it
+  void keep_own(bytes sent) {
+    share_losses(sent);
+    committed_ = training_.trained;
+    common_ = false;
+  }
+
+  /// Tells all agents of the losses of this round, for algorithms that do not join. \throws run_error as keep_own
+  void share_losses(bytes sent) {
+    for (const training_report& one : exchange_training_reports())
+      if (!one.finite)
+        throw run_error{text("training diverged in round ", fleet_.round().value + 1, "; use a smaller learning rate")};
+    saved_ = {};
+    weight_bytes_ = sent;
+  }
+
+  /// Whether all agents hold the same model.
+  [[nodiscard]] bool common() const noexcept { return common_; }
+
+  /// Makes the average of all agents' models the common one; no report counts it.
+  void average_models() {
+    join_term term{committed_, {}, false};
+    term.add_units(model_.net, committed_.body, model_.all_units(), 1.0 / static_cast<double>(fleet_.members().size()));
+    fleet_.sum(settings_.collective, message_kind::final_average, term.values(), comm::fp32{});
+    term.store(committed_);
+    common_ = true;
   }
 
   // ------------------------------------------------------------------------------------------- around the algorithm
@@ -208,7 +261,7 @@ class session {
       report.elapsed = std::max(report.elapsed, seconds{from.read<double>()});
       digests.emplace_back(sender, from.read<std::uint64_t>());
     });
-    fleet_.require_agreement("weights", digests);
+    if (common_) fleet_.require_agreement("weights", digests);
     if (sum.seen > 0) {
       report.test_accuracy = sum.accuracy();
       report.test_loss = sum.mean_loss();
@@ -379,11 +432,13 @@ class session {
   batches_per_second speed_;
   bytes spare_memory_;
   std::vector<std::pair<round_index, batches_per_second>> changes_;
+  std::shared_ptr<side_channel> beside_;
   execution exec_;
   blueprint<J> model_;
   peers<typename J::transport> fleet_;
   local_training<J, Images> training_;
   replica committed_;
+  bool common_ = true;
   pairing::planner<typename J::pairing> planner_;
   measurements seen_;
   std::optional<pairing::tree_place> place_;  ///< in the tree of the negotiations
