@@ -8,6 +8,7 @@
 #include <string>
 
 #include "options.hpp"
+#include "simulate_options.hpp"
 
 namespace program {
 
@@ -15,8 +16,11 @@ namespace program {
 /// \throws comdml::input_error with line and column for anything but known keys with good values
 void read_config(const std::filesystem::path& file, const std::function<bool(const std::string&)>& is_given,
                  train_options& options, output_options& output);
+void read_config(const std::filesystem::path& file, const std::function<bool(const std::string&)>& is_given,
+                 simulate_options& options, simulate_output& output);
 
 /// The options as such a file, none left out that has a value. Names of files are made absolute.
 [[nodiscard]] std::string write_config(const train_options& options);
+[[nodiscard]] std::string write_config(const simulate_options& options);
 
 }  // namespace program
