@@ -70,11 +70,12 @@ class config_reader {
     }
   }
 
-  void require_no_other_keys() const {
+  void require_no_other_keys(const char* command) const {
     for (const auto& [key, node] : table_)
       if (!known_.contains(std::string{key.str()}))
-        throw input_error{place(file_, key.source().begin), comdml::text("unknown key \"", key.str(), '"'),
-                          "keys are the names of the options of comdml train: see comdml train --help"};
+        throw input_error{
+            place(file_, key.source().begin), comdml::text("unknown key \"", key.str(), '"'),
+            comdml::text("keys are the names of the options of comdml ", command, ": see comdml ", command, " --help")};
   }
 
  private:
@@ -145,10 +146,6 @@ class config_writer {
   std::ostringstream out_;
 };
 
-}  // namespace
-
-namespace {
-
 toml::table parse(const std::filesystem::path& file, const char* remedy) {
   std::error_code ignored;
   if (!std::filesystem::is_regular_file(file, ignored))
@@ -160,6 +157,24 @@ toml::table parse(const std::filesystem::path& file, const char* remedy) {
   } catch (const toml::parse_error& error) {
     throw input_error{place(file, error.source().begin), std::string{error.description()}, "mend the TOML there"};
   }
+}
+
+template <class Options, class Output>
+void read(const char* command, const std::filesystem::path& file,
+          const std::function<bool(const std::string&)>& is_given, Options& options, Output& output) {
+  const toml::table table = parse(file, "give a TOML file with --config");
+  config_reader reader{file, table, is_given};
+  visit_options(options, reader);
+  visit_options(output, reader);
+  reader.require_no_other_keys(command);
+}
+
+template <class Options>
+std::string write(const char* command, const Options& options) {
+  config_writer writer;
+  visit_options(options, writer);
+  return comdml::text("# What `comdml ", command, "` was told, complete. The same again: comdml ", command,
+                      " --config THIS_FILE\n\n", writer.written());
 }
 
 }  // namespace
@@ -188,18 +203,14 @@ std::vector<std::pair<std::string, std::string>> list_options(const std::filesys
 
 void read_config(const std::filesystem::path& file, const std::function<bool(const std::string&)>& is_given,
                  train_options& options, output_options& output) {
-  const toml::table table = parse(file, "give a TOML file with --config");
-  config_reader reader{file, table, is_given};
-  visit_options(options, reader);
-  visit_options(output, reader);
-  reader.require_no_other_keys();
+  read("train", file, is_given, options, output);
+}
+void read_config(const std::filesystem::path& file, const std::function<bool(const std::string&)>& is_given,
+                 simulate_options& options, simulate_output& output) {
+  read("simulate", file, is_given, options, output);
 }
 
-std::string write_config(const train_options& options) {
-  config_writer writer;
-  visit_options(options, writer);
-  return "# What `comdml train` was told, complete. The same again: comdml train --config THIS_FILE\n\n" +
-         writer.written();
-}
+std::string write_config(const train_options& options) { return write("train", options); }
+std::string write_config(const simulate_options& options) { return write("simulate", options); }
 
 }  // namespace program

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "options.hpp"
+#include "simulate_options.hpp"
 
 namespace program {
 
@@ -17,6 +18,8 @@ namespace program {
 /// \throws comdml::input_error with line and column for anything but known keys with good values
 void read_config(const std::filesystem::path& file, const std::function<bool(const std::string&)>& is_given,
                  train_options& options, output_options& output);
+void read_config(const std::filesystem::path& file, const std::function<bool(const std::string&)>& is_given,
+                 simulate_options& options, simulate_output& output);
 
 /// The keys of such a file with their values, as text, whatever they are: the file may be another version's.
 /// \throws comdml::input_error with line and column unless it is TOML without tables
@@ -24,5 +27,6 @@ void read_config(const std::filesystem::path& file, const std::function<bool(con
 
 /// The options as such a file, none left out that has a value. Names of files are made absolute.
 [[nodiscard]] std::string write_config(const train_options& options);
+[[nodiscard]] std::string write_config(const simulate_options& options);
 
 }  // namespace program

@@ -26,7 +26,7 @@ extern "C" void on_signal(int) {
 
 }  // namespace
 
-interruption::interruption() {
+interruption::interruption(const char* unit) : unit_{unit} {
   sem_init(&signalled, 0, 0);
   struct sigaction action {};
   action.sa_handler = on_signal;
@@ -53,7 +53,7 @@ void interruption::wait() {
   while (sem_wait(&signalled) != 0) {  // another handler ran
   }
   if (over_) return;
-  std::cerr << "comdml: stopping after this mini-batch (once more to kill)\n";
+  std::cerr << "comdml: stopping after this " << unit_ << " (once more to kill)\n";
   stop_.request_stop();
 }
 

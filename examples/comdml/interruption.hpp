@@ -16,7 +16,8 @@ namespace program {
 /// they stay ignored. From then on, until the process ends, who reads along may go away: no SIGPIPE. One at a time.
 class interruption {
  public:
-  interruption();
+  /// \param unit  what is still finished before it stops, for the note
+  explicit interruption(const char* unit = "mini-batch");
   ~interruption();
   interruption(const interruption&) = delete;
   interruption& operator=(const interruption&) = delete;
@@ -26,6 +27,7 @@ class interruption {
  private:
   void wait();
 
+  const char* unit_;
   std::stop_source stop_;
   std::atomic<bool> over_ = false;
   struct sigaction old_interrupt_ {};

@@ -10,6 +10,8 @@ int main(int argc, char** argv) {
       argc, argv,
       {{"train", "Train a model with a fleet of agents, all in this process; by default the built-in digits.",
         add_train},
+       {"simulate", "Play rounds of a fleet without learning: times, traffic and change of up to a million agents.",
+        add_simulate},
        {"plan", "Say who would help whom in a fleet, and what that is worth, without training.", add_plan},
        {"report", "Draw what a run or several left in their folders, as one HTML page.", add_report},
        {"profile", "Measure what each cut of a model costs on this processor.", add_profile},

@@ -112,4 +112,21 @@ comdml::fleet::split_profile load_profile(const std::filesystem::path& file, con
   });
 }
 
+comdml::fleet::split_profile load_profile(const std::filesystem::path& file, const any_network& network,
+                                          const profile_request& wanted) {
+  comdml::fleet::split_profile profile = load_profile(file, wanted.wire);
+  const auto require = [&](bool good, const std::string& what) {
+    if (!good)
+      throw input_error{file.string(), what, "measure it with the options of this run, or give --profile analytic"};
+  };
+  require(profile.model.empty() || profile.model == wanted.model,
+          text("is the profile of ", profile.model, ", not of ", wanted.model));
+  require(profile.batch == wanted.batch, text("is for mini-batches of ", profile.batch, " images, not ", wanted.batch));
+  const auto cuts = any_cuts{wanted.cuts}.points(network);
+  for (const comdml::fleet::split_cost& split : profile.splits)
+    require(std::ranges::find(cuts, split.point) != cuts.end(),
+            text("has a cut after ", split.point, " units, which is not one of --cuts ", wanted.cuts));
+  return profile;
+}
+
 }  // namespace program

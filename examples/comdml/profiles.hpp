@@ -40,4 +40,8 @@ struct profile_request {
 /// From a file, for activations that travel by `wire`. \throws comdml::input_error, also for a file without a cut
 [[nodiscard]] comdml::fleet::split_profile load_profile(const std::filesystem::path& file, const std::string& wire);
 
+/// The same, of the model that is wanted. \throws comdml::input_error, also for another model, batch or cut set
+[[nodiscard]] comdml::fleet::split_profile load_profile(const std::filesystem::path& file, const any_network& network,
+                                                        const profile_request& wanted);
+
 }  // namespace program

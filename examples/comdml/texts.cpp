@@ -134,8 +134,13 @@ std::string profile_check(const std::string& written) {
   return written == "analytic" || written == "measured" ? std::string{} : existing_file(written);
 }
 
+std::string counted_profile_check(const std::string& written) {
+  return written == "analytic" ? std::string{} : existing_file(written);
+}
+
 bool is_path(const std::string& type, const std::string& value) {
   if (type == "KIND|FILE") return !to_fleet(value);
+  if (type == "analytic|FILE") return value != "analytic";
   if (type == "analytic|measured|FILE") return value != "analytic" && value != "measured";
   return type == "DIR" || type == "FILE";
 }

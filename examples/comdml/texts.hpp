@@ -52,6 +52,8 @@ struct one_of {
 [[nodiscard]] std::string partition_check(const std::string& text);
 [[nodiscard]] std::string fleet_check(const std::string& text);
 [[nodiscard]] std::string profile_check(const std::string& text);
+/// The same, but for measuring.
+[[nodiscard]] std::string counted_profile_check(const std::string& text);
 /// Whether a value of an option of this type ("FILE", "KIND|FILE", say) is the name of a file or a directory.
 [[nodiscard]] bool is_path(const std::string& type, const std::string& value);
 /// The value as it is read the same from every directory: names of files are made absolute, behind "file:" too.

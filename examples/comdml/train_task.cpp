@@ -7,7 +7,6 @@
 #include <utility>
 #include <variant>
 
-#include "any_cuts.hpp"
 #include "comdml/core/errors.hpp"
 #include "data_sets.hpp"
 #include "model_file.hpp"
@@ -47,23 +46,9 @@ comdml::fleet::split_profile make_profile(const train_options& options, const an
                                .cuts = options.cuts,
                                .wire = options.wire,
                                .batch = options.batch};
-  if (options.profile == "analytic") return count_profile(network, wanted);
   if (options.profile == "measured") return measure_profile(network, wanted, 5);
-
-  comdml::fleet::split_profile profile = load_profile(options.profile, options.wire);
-  const auto require = [&](bool good, const std::string& what) {
-    if (!good)
-      throw input_error{options.profile, what, "measure it with the options of this run, or give --profile analytic"};
-  };
-  require(profile.model.empty() || profile.model == options.model,
-          text("is the profile of ", profile.model, ", not of ", options.model));
-  require(profile.batch == options.batch,
-          text("is for mini-batches of ", profile.batch, " images, not ", options.batch));
-  const auto cuts = any_cuts{options.cuts}.points(network);
-  for (const comdml::fleet::split_cost& split : profile.splits)
-    require(std::ranges::find(cuts, split.point) != cuts.end(),
-            text("has a cut after ", split.point, " units, which is not one of --cuts ", options.cuts));
-  return profile;
+  return options.profile == "analytic" ? count_profile(network, wanted)
+                                       : load_profile(options.profile, network, wanted);
 }
 
 }  // namespace

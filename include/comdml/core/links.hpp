@@ -25,6 +25,10 @@ namespace comdml {
 /// One direction between two agents. Rate zero = there is no link.
 struct directed_link {
   bits_per_second rate{};
+  seconds latency{};
+
+  friend bool operator==(const directed_link&, const directed_link&) = default;
+};
 
 /// When a message arrives, `link_free` being when the link is through with the one before; books the link.
 /// A directed link is a queue, which is what a token bucket amounts to: a message leaves when the one before is through.
@@ -32,10 +36,6 @@ inline seconds link_arrival(const directed_link& over, seconds& link_free, secon
   link_free = std::max(departure, link_free) + size / over.rate;
   return link_free + over.latency;
 }
-  seconds latency{};
-
-  friend bool operator==(const directed_link&, const directed_link&) = default;
-};
 
 /// Table of directed links. An agent has no link to itself; asking for it is allowed and gives rate zero.
 ///
