@@ -77,7 +77,7 @@ namespace detail {
   const auto across = static_cast<std::size_t>(std::max(1.0, std::floor((width - 16) / step)));
   const double alone_rows = static_cast<double>((alone.size() + across - 1) / across);
   const double alone_top = 26 + row * rows;
-  const double height = alone_top + (alone.empty() ? 0 : 28 + alone_rows * 58);
+  const double height = alone_top + (alone.empty() ? 0 : 34 + alone_rows * 58);
   drawing out{width, height, text("Pairs: ", pairs.size(), ", arrows from the slow agent to its helper"), css};
 
   const auto agent = [&](double x, double y, std::uint32_t id, const char* role, const char* side) {
