@@ -16,6 +16,7 @@
 
 #include "commands.hpp"
 #include "comdml/core/errors.hpp"
+#include "comdml/learn/timeline.hpp"
 #include "config_file.hpp"
 #include "interruption.hpp"
 #include "model_file.hpp"

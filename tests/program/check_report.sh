@@ -13,16 +13,16 @@ fi
 rm -rf "$folder"
 mkdir -p "$folder/runs" "$folder/profile"
 
-train() { "$program" train --train-limit 200 --test-limit 80 --rounds 4 "$@" >/dev/null 2>&1; }
+train() { "$program" train --train-limit 200 --test-limit 80 --rounds 4 "$@" >/dev/null 2>"$folder/log.txt" || { cat "$folder/log.txt"; exit 1; }; }
 for seed in 1 2; do
   train --seed $seed --out "$folder/runs/comdml-$seed"
   train --seed $seed --algorithm allreduce --out "$folder/runs/allreduce-$seed"
 done
-train --seed 1 --pairing star --agents 8 --fleet paper:10 --out "$folder/star"
+train --seed 1 --pairing star:3 --agents 12 --fleet paper:0.1 --out "$folder/star"
 train --seed 1 --agents 2 --fleet uniform --rounds 1 --out "$folder/short"
 cp -r "$folder/runs/comdml-1" "$folder/old"
 rm "$folder/old/timeline.json" "$folder/old/run.json" "$folder/old/config.toml"
-for one in runs runs/comdml-1 star short old; do
+for one in runs star short old; do
   "$program" report "$folder/$one" --out "$folder/$(basename "$one").html" >/dev/null
 done
 
@@ -41,7 +41,7 @@ addEventListener('load', function () {
     var frame = svg.getBoundingClientRect(), name = svg.querySelector('title').textContent, marks = 0, texts = [];
     if (!frame.width) return;
     charts++;
-    svg.querySelectorAll('.curve,.bar,.act,.agent').forEach(function (m) {
+    svg.querySelectorAll('.curve,.mark,.bar,.act,.agent').forEach(function (m) {
       var b = m.getBoundingClientRect();
       if (b.width || b.height) marks++;
     });
@@ -93,7 +93,7 @@ location.search.slice(1).split(',').forEach(function (name) {
 PAGE
 
 failed=0
-for name in runs comdml-1 star short old; do
+for name in runs star short old; do
   # The first script of the page, under the page's own policy.
   awk -v script="$folder/check.js" '
     !done && (at = index($0, "</title>")) {

@@ -8,9 +8,9 @@
 #include <mutex>
 #include <stop_token>
 
-#include "comdml/learn/timeline.hpp"
-
 namespace comdml::learn {
+
+class timeline;
 
 /// Holds all agents of a job between two mini-batches until it is resumed. Virtual time stands still meanwhile.
 class pause_switch {
@@ -42,7 +42,7 @@ class pause_switch {
 struct control {
   std::stop_token stop{};
   std::shared_ptr<pause_switch> pause{};
-  /// Is told what every agent of this process does when; nothing is recorded without.
+  /// Is told what every agent of this process does when (learn/timeline.hpp); nothing is recorded without.
   std::shared_ptr<timeline> recorder{};
 };
 

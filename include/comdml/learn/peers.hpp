@@ -18,6 +18,7 @@
 #include "comdml/concepts.hpp"
 #include "comdml/core/errors.hpp"
 #include "comdml/learn/control.hpp"
+#include "comdml/learn/timeline.hpp"
 
 namespace comdml::learn {
 

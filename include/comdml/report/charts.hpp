@@ -45,6 +45,8 @@ struct axis_unit {
 [[nodiscard]] inline axis_unit unit_of(double largest, quantity_kind kind) {
   if (kind == quantity_kind::share) return {0.01, "%"};
   if (kind == quantity_kind::time) {
+    if (largest < 1e-3) return {1e-6, "\u00b5s"};
+    if (largest < 1) return {1e-3, "ms"};
     if (largest < 600) return {1, "s"};
     if (largest < 2 * 3600) return {60, "min"};
     return largest < 2 * 86400 ? axis_unit{3600, "h"} : axis_unit{86400, "days"};
@@ -146,14 +148,17 @@ inline void spread_labels(std::vector<std::pair<double, std::size_t>>& labels, d
   double label_width = 0;
   if (labelled)
     for (const curve& one : chart.curves)
-      label_width = std::max(label_width, 1.1 * text_width(one.label, font) + 12) /* bold */;
+      label_width = std::max(label_width, 1.1 * text_width(one.label, font) + 12);  // bold
   const axis_unit y_unit = unit_of(y_high, chart.y);
   const axis_unit x_unit = unit_of(x_high, chart.x);
-  const double left = 44, right = width - std::max(14.0, label_width), top = 22, bottom = height - 38;
-  const scale x{x_low / x_unit.divisor, x_high / x_unit.divisor, left, right};
+  const double top = 22, bottom = height - 38;
   const scale y{y_low / y_unit.divisor, y_high / y_unit.divisor, bottom, top};
-
   const ticks y_marks = y.marks(height < 220 ? 4 : 5);
+  double left = 44;
+  for (const double at : y_marks.at) left = std::max(left, text_width(fixed(at, y_marks.digits), font) + 10);
+  const double right = width - std::max(14.0, label_width);
+  const scale x{x_low / x_unit.divisor, x_high / x_unit.divisor, left, right};
+
   for (const double at : y_marks.at) {
     out.line(left, y(at), right, y(at), "grid");
     out.text(left - 6, y(at) + 4, fixed(at, y_marks.digits), "tick", "end");

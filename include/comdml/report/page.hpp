@@ -24,7 +24,7 @@ struct table {
 };
 
 [[nodiscard]] inline std::string drawn(const table& what) {
-  std::string out = "<div class=\"scroll\" tabindex=\"0\"><table><thead><tr>";
+  std::string out = "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"table\"><table><thead><tr>";
   const auto number = [&](std::size_t column) { return what.head[column].starts_with('#'); };
   for (std::size_t c = 0; c < what.head.size(); ++c)
     out += (number(c) ? "<th scope=\"col\" class=\"n\">" : "<th scope=\"col\">") +

@@ -77,7 +77,7 @@ namespace detail {
   const auto across = static_cast<std::size_t>(std::max(1.0, std::floor((width - 16) / step)));
   const double alone_rows = static_cast<double>((alone.size() + across - 1) / across);
   const double alone_top = 26 + row * rows;
-  const double height = alone_top + (alone.empty() ? 0 : 28 + alone_rows * 58);
+  const double height = alone_top + (alone.empty() ? 0 : 34 + alone_rows * 58);
   drawing out{width, height, text("Pairs: ", pairs.size(), ", arrows from the slow agent to its helper"), css};
 
   const auto agent = [&](double x, double y, std::uint32_t id, const char* role, const char* side) {
@@ -110,12 +110,12 @@ namespace detail {
                     'L', drawing::point(ex - 9 * ux + 4.5 * uy, ey - 9 * uy - 4.5 * ux), 'Z'),
                "head");
       // Nearer to the slow end, where the arrows of a star are apart.
-      const double share = guests.size() > 1 ? 0.36 : 0.5;
+      const double share = guests.size() > 1 ? 0.42 : 0.5;
       const double lx = bx + share * (ex - bx), ly = by + share * (ey - by);
-      const std::string name =
-          run.facts && !narrow ? text("keeps ", pair->split, " of ", detail::units(run.facts->units), ", ", pair->wire)
-                               : text("keeps ", pair->split, ", ", pair->wire);
-      const double plate = text_width(name, 12) + 10;
+      const std::string name = run.facts && !narrow
+                                   ? text("keeps ", pair->split, " of ", run.facts->units, ", ", pair->wire)
+                                   : text("keeps ", pair->split, ", ", pair->wire);
+      const double plate = 0.9 * text_width(name, 12) + 8;
       out.box(lx - plate / 2, ly - 10, plate, 20, "plate");
       out.text(lx, ly + 4, name, "label strong", "middle");
       const std::optional<double> rate = detail::link_of(run, pair->slow, pair->fast);
@@ -153,10 +153,12 @@ namespace detail {
   if (pair.solo && *pair.solo > 0 && pair.time < *pair.solo)
     told += text(", ", percent(1 - pair.time / *pair.solo), " sooner");
   told += ". ";
-  if (pair.refused)
+  if (pair.refused && pair.refused->time >= pair.time)
     told += text("The best other offer was agent ", pair.refused->fast, ", keeping ",
-                 detail::units(pair.refused->split), ": ", duration(pair.refused->time),
-                 pair.refused->time >= pair.time ? "" : ", which it did not get in this plan", ".");
+                 detail::units(pair.refused->split), ": ", duration(pair.refused->time), ".");
+  else if (pair.refused)  // a star whose helper got more guests later, or a plan that minds the whole round
+    told += text("Agent ", pair.refused->fast, " offered ", duration(pair.refused->time), " by itself, keeping ",
+                 detail::units(pair.refused->split), "; the plan minds all pairs together, and helpers' other guests.");
   else if (pair.solo)
     told += "No other agent that was still free could have helped.";
   return told;

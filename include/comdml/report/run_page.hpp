@@ -244,8 +244,8 @@ inline constexpr std::size_t most_rows = 24;
   const std::string unit_name = detail::time_name(run);
   std::vector<tile> tiles;
   const auto accuracy = run.accuracy();
-  tiles.push_back(
-      {"Test accuracy", accuracy ? percent(*accuracy) : "not known", text("after ", last.round, " rounds")});
+  tiles.push_back({"Test accuracy", accuracy ? percent(*accuracy) : "not known",
+                   text("after ", last.round, last.round == 1 ? " round" : " rounds")});
   const double time = run.time_of(last);
   const bool helped = simulated && last.simulated_alone && *last.simulated_alone > 0;
   tiles.push_back(
