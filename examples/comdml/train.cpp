@@ -54,7 +54,7 @@ nlohmann::ordered_json result_of(const history& past, const trained_model& model
 
 /// A dozen rounds over the run; of a large fleet the first and the last.
 comdml::learn::timeline::selection recorded_rounds(const train_options& o) {
-  const bool large = *o.agents > 64;
+  const bool large = *o.fleet.agents > 64;
   return {.first = large ? 1u : 3u, .every = large ? o.rounds : std::max<std::uint64_t>(1, o.rounds / 10)};
 }
 
