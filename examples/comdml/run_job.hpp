@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <span>
 #include <string>
@@ -68,8 +69,16 @@ comdml::learn::settings<J> settings_of(const train_task& task) {
                               .optimizer_slots = static_cast<double>(how.optimizer.slots())});
   how.collective = choose<any_collective>(o.collective, pair{"halving-doubling", comm::halving_doubling{}},
                                           pair{"ring", comm::ring{}});
-  how.algorithm =
-      choose<any_algorithm>(o.algorithm, pair{"comdml", learn::comdml{}}, pair{"allreduce", learn::all_reduce{}});
+  std::optional<agent_id> server;
+  if (o.server) server = agent_id{static_cast<std::uint32_t>(*o.server)};
+  std::optional<split_point> cut;
+  if (o.cut) cut = split_point{static_cast<std::uint32_t>(*o.cut)};
+  how.algorithm = choose<any_algorithm>(
+      o.algorithm, pair{"comdml", learn::comdml{}}, pair{"allreduce", learn::all_reduce{}},
+      pair{"fedavg", learn::fedavg{.server = server}}, pair{"dpsgd", learn::dpsgd{.mix_every = o.mix_every}},
+      pair{"splitlearning", learn::split_learning{.server = server, .cut = cut}}, pair{"gossip", learn::gossip{}},
+      pair{"braintorrent", learn::braintorrent{}});
+  if (o.time_budget) how.time_budget = seconds{*o.time_budget};
   how.make_model = [&o](image_shape input, std::size_t classes) {
     return make_model(o.model, *o.shortcut, input, classes);
   };

@@ -7,6 +7,7 @@
 #include <utility>
 #include <variant>
 
+#include "algorithms.hpp"
 #include "any_cuts.hpp"
 #include "comdml/core/errors.hpp"
 #include "comdml/fleet/fleet_file.hpp"
@@ -83,6 +84,7 @@ comdml::fleet::split_profile make_profile(const train_options& options, const an
 }  // namespace
 
 train_task prepare(train_options options) {
+  require_meaning(options);
   if (!options.shortcut) options.shortcut = usual_shortcut(options.model);
   if (!options.learning_rate) options.learning_rate = options.optimizer == "adam" ? 0.001 : 0.02;
 
@@ -93,6 +95,11 @@ train_task prepare(train_options options) {
   if (!o.init.empty()) task.initial = load_weights(o.init, network);
   task.profile = make_profile(o, network);
   task.fleet = make_fleet(o, task.profile.speed);
+  require_suitable(o, task.fleet);
+  if (o.cut && std::ranges::find(task.profile.splits, comdml::split_point{static_cast<std::uint32_t>(*o.cut)},
+                                 &comdml::fleet::split_cost::point) == task.profile.splits.end())
+    throw input_error{"--cut", text("there is no cut after ", *o.cut, " units"),
+                      "see comdml plan, or leave it out: the fastest one is found"};
   task.options.agents = task.fleet.agents.size();
   task.shards = deal(o, task.images.train);
   return task;
