@@ -53,7 +53,8 @@ TEST_CASE("options that mean nothing to an algorithm are refused, and so are fle
   const scratch files;
   const fs::path one_way = files / "one_way.toml";
   write(one_way,
-        "[[agent]]\nspeed = 1\n[[agent]]\nspeed = 1\n[[agent]]\nspeed = 1\n"
+        "[[agent]]\nbatches_per_second = 1\nbatches = 5\n[[agent]]\nbatches_per_second = 1\nbatches = "
+        "5\n[[agent]]\nbatches_per_second = 1\nbatches = 5\n"
         "[[link]]\nfrom = 0\nto = 1\nmbps = 10\n[[link]]\nfrom = 1\nto = 2\nmbps = 10\n"
         "[[link]]\nfrom = 2\nto = 0\nmbps = 10\n");
   struct fault {
