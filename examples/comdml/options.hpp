@@ -38,6 +38,10 @@ struct train_options {
   std::string augment = "none";
 
   std::string algorithm = "comdml";
+  std::optional<std::uint64_t> server{};
+  std::optional<std::uint64_t> cut{};
+  std::uint64_t mix_every = 1;
+  std::optional<double> time_budget{};
   std::string pairing = "greedy";
   std::string cost = "overlapped";
   std::string wire = "fp32";
@@ -124,8 +128,22 @@ void visit_options(Options& o, Visitor&& v) {
 
   v.group("Agents");
   visit_options(o.fleet, v, most_agents);
-  v.text("algorithm", o.algorithm, "NAME", one_of({"comdml", "allreduce"}),
-         "comdml: slow agents hand work to fast ones; allreduce: everyone trains alone");
+  v.text("algorithm", o.algorithm, "NAME",
+         one_of({"comdml", "allreduce", "fedavg", "dpsgd", "splitlearning", "gossip", "braintorrent"}),
+         "comdml: slow agents hand work to fast ones; the others are what it is compared with (docs/rivals.md). "
+         "allreduce: everyone trains alone, then all models are averaged; fedavg: the same through a server; dpsgd: "
+         "neighbors average after every mini-batch; splitlearning: agents take turns with a server that holds the "
+         "upper part; gossip: models walk at random, without rounds; braintorrent: newer models are fetched, without "
+         "rounds");
+  v.count("server", o.server, {0, most_agents - 1},
+          "for fedavg and splitlearning: the agent that is the server, too [default: the best connected one; for "
+          "splitlearning the one with the fastest round]");
+  v.count("cut", o.cut, {1, 1000},
+          "for splitlearning: units of the model below the cut [default: the cut with the fastest round]");
+  v.count("mix-every", o.mix_every, {1, 1'000'000}, "for dpsgd: mini-batches from one averaging to the next");
+  v.number("time-budget", o.time_budget, {0, 1e9, true},
+           "for gossip and braintorrent: simulated seconds, --rounds of which are told of, evenly spaced [default: as "
+           "long as --rounds rounds of allreduce]");
   v.text("pairing", o.pairing, "POLICY", pairing_check, "who helps whom: " + pairing_values());
   v.text("cost", o.cost, "MODEL", one_of(cost_names()),
          "how pairs are rated; overlapped: computing and sending go on at once; serial: the helper waits for all "

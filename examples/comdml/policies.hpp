@@ -14,8 +14,13 @@
 #include "comdml/comm/collective.hpp"
 #include "comdml/data/augment.hpp"
 #include "comdml/learn/all_reduce.hpp"
+#include "comdml/learn/braintorrent.hpp"
 #include "comdml/learn/comdml.hpp"
+#include "comdml/learn/dpsgd.hpp"
+#include "comdml/learn/fedavg.hpp"
+#include "comdml/learn/gossip.hpp"
 #include "comdml/learn/policies.hpp"
+#include "comdml/learn/split_learning.hpp"
 #include "comdml/nn/adam.hpp"
 #include "comdml/nn/schedule.hpp"
 #include "comdml/nn/sgd.hpp"
@@ -82,11 +87,35 @@ struct any_collective {
 };
 
 struct any_algorithm {
-  std::variant<comdml::learn::comdml, comdml::learn::all_reduce> choice;
+  std::variant<comdml::learn::comdml, comdml::learn::all_reduce, comdml::learn::fedavg, comdml::learn::dpsgd,
+               comdml::learn::split_learning, comdml::learn::gossip, comdml::learn::braintorrent>
+      choice;
+
+  void settle(const comdml::comm::routes& ways) {
+    std::visit([&](auto& algorithm) { comdml::learn::settle(algorithm, ways); }, choice);
+  }
+  /// Whether it knows no rounds.
+  [[nodiscard]] bool is_free() const {
+    return std::holds_alternative<comdml::learn::gossip>(choice) ||
+           std::holds_alternative<comdml::learn::braintorrent>(choice);
+  }
 
   template <class Session>
   comdml::pairing::plan round(Session& agent) const {
-    return std::visit([&](const auto& algorithm) -> comdml::pairing::plan { return algorithm.round(agent); }, choice);
+    return std::visit(
+        [&]<class A>(const A& algorithm) -> comdml::pairing::plan {
+          if constexpr (comdml::Algorithm<A, Session>) return algorithm.round(agent);
+          throw comdml::contract_error{"an algorithm without rounds was asked for one"};
+        },
+        choice);
+  }
+  template <class Agent>
+  void live(Agent& agent) const {
+    std::visit(
+        [&](const auto& algorithm) {
+          if constexpr (requires { algorithm.live(agent); }) algorithm.live(agent);
+        },
+        choice);
   }
 };
 

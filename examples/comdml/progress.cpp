@@ -74,7 +74,9 @@ void summarize(std::ostream& out, const comdml::learn::history& history, time_ki
     for (const auto agent : last.plan.alone) out << ' ' << agent;
     out << '\n';
   }
-  if (time == time_kind::simulated)
+  if (time == time_kind::simulated && last.elapsed == last.elapsed_alone)
+    out << "simulated time: " << fixed(last.elapsed.value(), 1) << " s\n";
+  else if (time == time_kind::simulated)
     out << "simulated time: " << fixed(last.elapsed.value(), 1) << " s with offloading, "
         << fixed(last.elapsed_alone.value(), 1) << " s without (" << saved(last) << " saved)\n";
   out << "wall time: " << fixed(last.wall.value(), 1) << " s, rounds: " << history.rounds.size() << '\n';

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <span>
 #include <string>
@@ -26,6 +27,23 @@ Any choose(const std::string& chosen, std::pair<const char*, Policies>... choice
   (void)((chosen == choices.first && (found = Any{std::move(choices.second)}, true)) || ...);
   COMDML_REQUIRE(found.has_value(), "nothing is called ", chosen);
   return *std::move(found);
+}
+
+/// One by one: g++ 12 takes a variant of such small types, moved through an optional, for uninitialized.
+inline any_algorithm algorithm_of(const train_options& o) {
+  using namespace comdml;
+  std::optional<agent_id> server;
+  if (o.server) server = agent_id{static_cast<std::uint32_t>(*o.server)};
+  std::optional<split_point> cut;
+  if (o.cut) cut = split_point{static_cast<std::uint32_t>(*o.cut)};
+  any_algorithm chosen;
+  if (o.algorithm == "allreduce") chosen.choice = learn::all_reduce{};
+  if (o.algorithm == "fedavg") chosen.choice = learn::fedavg{.server = server};
+  if (o.algorithm == "dpsgd") chosen.choice = learn::dpsgd{.mix_every = o.mix_every};
+  if (o.algorithm == "splitlearning") chosen.choice = learn::split_learning{.server = server, .cut = cut};
+  if (o.algorithm == "gossip") chosen.choice = learn::gossip{};
+  if (o.algorithm == "braintorrent") chosen.choice = learn::braintorrent{};
+  return chosen;
 }
 
 template <class J>
@@ -69,8 +87,8 @@ comdml::learn::settings<J> settings_of(const train_task& task) {
   how.collective = choose<any_collective>(o.collective, pair{"halving-doubling", comm::halving_doubling{}},
                                           pair{"ring", comm::ring{}});
   how.weight_wire = wire_of(o.weight_wire);
-  how.algorithm =
-      choose<any_algorithm>(o.algorithm, pair{"comdml", learn::comdml{}}, pair{"allreduce", learn::all_reduce{}});
+  how.algorithm = algorithm_of(o);
+  if (o.time_budget) how.time_budget = seconds{*o.time_budget};
   how.make_model = [&o](image_shape input, std::size_t classes) {
     return make_model(o.model, *o.shortcut, input, classes);
   };

@@ -7,6 +7,8 @@
 #include <utility>
 #include <variant>
 
+#include "algorithms.hpp"
+#include "any_cuts.hpp"
 #include "comdml/core/errors.hpp"
 #include "data_sets.hpp"
 #include "model_file.hpp"
@@ -60,6 +62,7 @@ train_task prepare(train_options options) {
       if (value)
         throw input_error{name, "pairs only change where plans are made from what is measured",
                           "add --replan measured, or leave it out"};
+  require_meaning(options);
   if (!options.shortcut) options.shortcut = usual_shortcut(options.model);
   if (!options.learning_rate) options.learning_rate = options.optimizer == "adam" ? 0.001 : 0.02;
 
@@ -70,6 +73,11 @@ train_task prepare(train_options options) {
   if (!o.init.empty()) task.initial = load_weights(o.init, network);
   task.profile = make_profile(o, network);
   task.fleet = training_fleet(o, task.profile.speed);
+  require_suitable(o, task.fleet);
+  if (o.cut && std::ranges::find(task.profile.splits, comdml::split_point{static_cast<std::uint32_t>(*o.cut)},
+                                 &comdml::fleet::split_cost::point) == task.profile.splits.end())
+    throw input_error{"--cut", text("there is no cut after ", *o.cut, " units"),
+                      "see comdml plan, or leave it out: the fastest one is found"};
   task.options.fleet.agents = task.fleet.agents.size();
   task.shards = deal(o, task.images.train);
   return task;

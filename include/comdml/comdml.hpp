@@ -122,6 +122,7 @@
 #include "comdml/learn/join.hpp"
 #include "comdml/learn/local_training.hpp"
 #include "comdml/learn/measurements.hpp"
+#include "comdml/learn/membership.hpp"
 #include "comdml/learn/mixing.hpp"
 #include "comdml/learn/peers.hpp"
 #include "comdml/learn/plan_message.hpp"

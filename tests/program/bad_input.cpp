@@ -72,7 +72,7 @@ TEST_CASE("values of options") {
            fault{"--shortcut", "none", "projection"},
            fault{"--cuts", "all", "stages"},
            fault{"--auxiliary-head", "none", "pool_linear"},
-           fault{"--algorithm", "fedavg", "allreduce"},
+           fault{"--algorithm", "fedsgd", "braintorrent"},
            fault{"--pairing", "best", "greedy"},
            fault{"--collective", "star", "ring"},
            fault{"--optimizer", "lbfgs", "adam"},

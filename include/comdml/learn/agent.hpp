@@ -100,6 +100,7 @@ class agent {
           settings_.algorithm.live(self);
           self.finish();
         } catch (const interrupted&) {
+          work.beside().show(transport_.self(), work.committed().body);
           if (past != nullptr) past->interrupted = true;
         }
         return;

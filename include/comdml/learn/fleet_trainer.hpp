@@ -83,7 +83,7 @@ class fleet_trainer {
     } catch (const run_error& failure) {
       throw incomplete_run{failure.what(), std::move(past)};
     }
-    if (without_rounds && !past.interrupted) past.state = mean_of_shown(*beside, agents);
+    if (without_rounds) past.state = mean_of_shown(*beside, agents);
     return past;
   }
 

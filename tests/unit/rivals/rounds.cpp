@@ -202,7 +202,7 @@ TEST_CASE("D-PSGD: consensus distance shrinks geometrically once steps end, and 
   auto often = quick<neighbor_job>(1);
   auto seldom = often;
   seldom.algorithm.mix_every = 3;
-  const auto fleet = shaped(5, shape::ring, 0.01);  // a model takes longer than a gradient
+  const auto fleet = shaped(5, shape::ring, 0.001);  // a model takes longer than a gradient
   const auto many = train(often, fleet).rounds.back();
   const auto few = train(seldom, fleet).rounds.back();
   CHECK(few.weight_bytes.value() == doctest::Approx(many.weight_bytes.value() * 2 / 5));  // 3rd and 5th of 5

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: BSL-1.0
+/// \file
+/// What an agent knows of its fleet.
+#pragma once
+
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "comdml/comm/routes.hpp"
+#include "comdml/core/ids.hpp"
+#include "comdml/core/units.hpp"
+#include "comdml/learn/side_channel.hpp"
+
+namespace comdml::learn {
+
+/// What an agent knows of the fleet before the first round.
+struct membership {
+  /// Declared links of all agents and the ways along them, `comm::routes{links}`; every agent must be given the same
+  /// ones. Agents of one process copy one object: copies share its tables.
+  comm::routes routes;
+  /// Own speed, in mini-batches of full-model training per second.
+  batches_per_second speed;
+  /// What it can spare for guests, beside its own training; see fleet::guest_memory.
+  bytes memory = bytes::infinity();
+  /// How the own speed turns out to be, from these rounds on, ascending; not told to anybody.
+  std::vector<std::pair<round_index, batches_per_second>> changes{};
+  /// What agents of one process show each other beside the transport; only some algorithms need one.
+  std::shared_ptr<side_channel> beside{};
+};
+
+}  // namespace comdml::learn
