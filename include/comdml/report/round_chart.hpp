@@ -7,6 +7,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <numeric>
 #include <optional>
 #include <string>
 #include <utility>
@@ -62,6 +63,7 @@ struct round_view {
       order.push_back(agent);
   };
   std::vector<const pair_entry*> sorted;
+  sorted.reserve(pairs.size());
   for (const pair_entry& pair : pairs) sorted.push_back(&pair);
   std::ranges::stable_sort(sorted, [&](const pair_entry* a, const pair_entry* b) {
     const auto alone = [&](const pair_entry* p) {
@@ -74,8 +76,8 @@ struct round_view {
       if (other->fast == pair->fast) add(other->slow);
     add(pair->fast);
   }
-  std::vector<std::uint32_t> rest;
-  for (std::uint32_t agent = 0; agent < shown.tracks.size(); ++agent) rest.push_back(agent);
+  std::vector<std::uint32_t> rest(shown.tracks.size());
+  std::iota(rest.begin(), rest.end(), 0u);
   std::ranges::stable_sort(
       rest, [&](std::uint32_t a, std::uint32_t b) { return shown.tracks[a].alone > shown.tracks[b].alone; });
   for (const std::uint32_t agent : rest) add(agent);
@@ -86,7 +88,7 @@ struct round_view {
       row.spent[static_cast<std::size_t>(span.what)] += (span.end - span.begin).value();
     view.waiting_after += row.spent[static_cast<std::size_t>(learn::activity::waiting)];
     view.waiting_before += view.longest_alone - row.alone;
-    view.rows.push_back(std::move(row));
+    view.rows.push_back(row);
   }
   return view;
 }

@@ -270,6 +270,6 @@ TEST_CASE("algorithms are compared at an accuracy that all runs reached") {
   CHECK(mean.points.back().second == doctest::Approx((0.805 + 0.7) / 2));
   const std::string page = html(sweep_entry{"two algorithms", "comdml compare", runs});
   CHECK(contains(page, "time to 80 %"));
-  CHECK(contains(page, "less than allreduce"));
+  CHECK(contains(page, "saved against allreduce"));
   CHECK(contains(page, "comdml compare"));
 }
