@@ -106,6 +106,15 @@ inline void mark(drawing& out, double x, double y, int color, bool dashed, std::
   }
 }
 
+/// At most a thousand points or so, evenly picked, the last one among them: no screen shows more.
+[[nodiscard]] inline std::vector<std::pair<double, double>> thinned(
+    const std::vector<std::pair<double, double>>& points) {
+  const std::size_t step = points.size() / 1000 + 1;
+  std::vector<std::pair<double, double>> found;
+  for (std::size_t i = (points.size() + step - 1) % step; i < points.size(); i += step) found.push_back(points[i]);
+  return found;
+}
+
 /// Moves labels apart: each at least `gap` below the one above it, all within the range as far as there is room.
 inline void spread_labels(std::vector<std::pair<double, std::size_t>>& labels, double gap, double lowest) {
   std::ranges::sort(labels);
@@ -191,8 +200,9 @@ inline void spread_labels(std::vector<std::pair<double, std::size_t>>& labels, d
     const curve& one = chart.curves[c];
     if (one.points.empty()) continue;
     std::vector<std::pair<double, double>> points;
+    points.reserve(one.points.size());
     for (const auto& [vx, vy] : one.points) points.push_back(place(vx, vy));
-    out.polyline(points, text("curve s", one.color, one.dashed ? " dashed" : ""));
+    out.polyline(detail::thinned(points), text("curve s", one.color, one.dashed ? " dashed" : ""));
     // Fewer marks where there are many curves.
     const std::size_t marks = std::max<std::size_t>(5, 20 / chart.curves.size());
     const std::size_t step = std::max<std::size_t>(1, (points.size() + marks - 1) / marks);

@@ -171,6 +171,8 @@ inline void read_metrics(const std::filesystem::path& file, run_entry& run) {
     if (now.round <= before.round) object.fail(text("round ", now.round, " comes after round ", before.round));
     if (now.simulated && before.simulated && *now.simulated < *before.simulated)
       object.fail("simulated time runs backwards");
+    if (now.simulated.has_value() != before.simulated.has_value())
+      object.fail("\"simulated_seconds\" is known in some rounds only");
     if (now.wall < before.wall) object.fail("wall time runs backwards");
   }
   if (run.rounds.empty())
