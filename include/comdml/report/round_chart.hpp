@@ -7,6 +7,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <numeric>
 #include <optional>
 #include <string>
@@ -58,9 +59,11 @@ struct round_view {
   }
   view.length = end - view.begin;
   std::vector<std::uint32_t> order;
+  std::vector<bool> placed(shown.tracks.size(), false);
   const auto add = [&](std::uint32_t agent) {
-    if (agent < shown.tracks.size() && !shown.tracks[agent].spans.empty() && std::ranges::count(order, agent) == 0)
-      order.push_back(agent);
+    if (agent >= placed.size() || placed[agent] || shown.tracks[agent].spans.empty()) return;
+    placed[agent] = true;
+    order.push_back(agent);
   };
   std::vector<const pair_entry*> sorted;
   sorted.reserve(pairs.size());
@@ -71,9 +74,11 @@ struct round_view {
     };
     return alone(a) > alone(b);
   });
+  std::map<std::uint32_t, std::vector<std::uint32_t>> guests;  // by helper
+  for (const pair_entry* pair : sorted) guests[pair->fast].push_back(pair->slow);
   for (const pair_entry* pair : sorted) {
-    for (const pair_entry* other : sorted)  // a star stays together
-      if (other->fast == pair->fast) add(other->slow);
+    for (const std::uint32_t guest : guests[pair->fast]) add(guest);  // a star stays together
+    guests[pair->fast].clear();
     add(pair->fast);
   }
   std::vector<std::uint32_t> rest(shown.tracks.size());

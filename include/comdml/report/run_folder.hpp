@@ -235,6 +235,7 @@ inline void read_metrics(const std::filesystem::path& file, run_entry& run) {
     shown_round& round = timeline.rounds.emplace_back();
     round.round = shown[r].get<std::uint64_t>();
     if (r > 0 && round.round <= timeline.rounds[r - 1].round) other.fail("\"rounds_shown\" is not in order");
+    if (alone[r].size() > 1'000'000 / shown.size()) other.fail("\"alone\" has more agents than a timeline shows");
     for (std::uint32_t agent = 0; agent < alone[r].size(); ++agent) {
       const nlohmann::json& time = alone[r][agent];
       const double micro = time.is_number() ? time.get<double>() : 0;
