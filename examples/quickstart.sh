@@ -16,6 +16,8 @@ cmake --build "$build" --target comdml_program
 echo
 echo "The results:"
 echo "  metrics.jsonl      one line per round: accuracy, pairs, simulated time with and without offloading"
+echo "  timeline.json      what each agent did when, for Perfetto (ui.perfetto.dev)"
 echo "  model.safetensors  the trained weights, with PyTorch's names"
 echo "  config.toml        every option of this run; comdml train --config takes it"
+echo "A page to look at: $build/examples/comdml report $results"
 echo "The program: $build/examples/comdml --help"

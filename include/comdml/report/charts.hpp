@@ -106,6 +106,15 @@ inline void mark(drawing& out, double x, double y, int color, bool dashed, std::
   }
 }
 
+/// At most a thousand points or so, evenly picked, the last one among them: no screen shows more.
+[[nodiscard]] inline std::vector<std::pair<double, double>> thinned(
+    const std::vector<std::pair<double, double>>& points) {
+  const std::size_t step = points.size() / 1000 + 1;
+  std::vector<std::pair<double, double>> found;
+  for (std::size_t i = (points.size() + step - 1) % step; i < points.size(); i += step) found.push_back(points[i]);
+  return found;
+}
+
 /// Moves labels apart: each at least `gap` below the one above it, all within the range as far as there is room.
 inline void spread_labels(std::vector<std::pair<double, std::size_t>>& labels, double gap, double lowest) {
   std::ranges::sort(labels);
@@ -148,7 +157,7 @@ inline void spread_labels(std::vector<std::pair<double, std::size_t>>& labels, d
   double label_width = 0;
   if (labelled)
     for (const curve& one : chart.curves)
-      label_width = std::max(label_width, 1.1 * text_width(one.label, font) + 12);  // bold
+      label_width = std::max(label_width, 1.1 * text_width(one.label, font) + 24);  // bold
   const axis_unit y_unit = unit_of(y_high, chart.y);
   const axis_unit x_unit = unit_of(x_high, chart.x);
   const double top = 22, bottom = height - 38;
@@ -191,9 +200,12 @@ inline void spread_labels(std::vector<std::pair<double, std::size_t>>& labels, d
     const curve& one = chart.curves[c];
     if (one.points.empty()) continue;
     std::vector<std::pair<double, double>> points;
+    points.reserve(one.points.size());
     for (const auto& [vx, vy] : one.points) points.push_back(place(vx, vy));
-    out.polyline(points, text("curve s", one.color, one.dashed ? " dashed" : ""));
-    const std::size_t step = std::max<std::size_t>(1, (points.size() + 19) / 20);
+    out.polyline(detail::thinned(points), text("curve s", one.color, one.dashed ? " dashed" : ""));
+    // Fewer marks where there are many curves.
+    const std::size_t marks = std::max<std::size_t>(5, 20 / chart.curves.size());
+    const std::size_t step = std::max<std::size_t>(1, (points.size() + marks - 1) / marks);
     for (std::size_t i = points.size() - 1;; i -= step) {
       detail::mark(out, points[i].first, points[i].second, one.color, one.dashed,
                    text(one.label, ", ", chart.x_label, ' ', written(one.points[i].first, chart.x), ": ",
@@ -204,8 +216,11 @@ inline void spread_labels(std::vector<std::pair<double, std::size_t>>& labels, d
   }
   if (labelled) {
     detail::spread_labels(labels, font + 3, bottom + 4);
-    for (const auto& [at, c] : labels)
-      out.text(right + 9, at, chart.curves[c].label, text("name t", chart.curves[c].color));
+    for (const auto& [at, c] : labels) {
+      const curve& one = chart.curves[c];
+      if (chart.curves.size() > 1) detail::mark(out, right + 15, at - 4, one.color, one.dashed, {});
+      out.text(right + (chart.curves.size() > 1 ? 23 : 9), at, one.label, text("name t", one.color));
+    }
   }
   return std::move(out).finish();
 }

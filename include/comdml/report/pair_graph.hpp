@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -63,12 +64,13 @@ namespace detail {
     if (stars[pair.fast].size() < most) stars[pair.fast].push_back(&pair);
   }
   std::vector<std::uint32_t> alone;
+  std::set<std::uint32_t> paired;
+  for (const pair_entry& pair : pairs) paired.insert({pair.slow, pair.fast});
   if (run.facts)
     for (std::uint32_t i = 0; i < run.facts->agents.size(); ++i)
-      if (std::ranges::none_of(pairs, [&](const pair_entry& pair) { return pair.slow == i || pair.fast == i; }))
-        alone.push_back(i);
-  const bool crowded = alone.size() > 40;
-  if (crowded) alone.clear();
+      if (!paired.contains(i)) alone.push_back(i);
+  const std::size_t unseen = alone.size() > 40 ? alone.size() : 0;
+  if (unseen > 0) alone.clear();
 
   const double row = 52, edge = narrow ? 24 : 116, from = edge, to = width - edge;
   double rows = 0;
@@ -77,7 +79,7 @@ namespace detail {
   const auto across = static_cast<std::size_t>(std::max(1.0, std::floor((width - 16) / step)));
   const double alone_rows = static_cast<double>((alone.size() + across - 1) / across);
   const double alone_top = 26 + row * rows;
-  const double height = alone_top + (alone.empty() ? 0 : 34 + alone_rows * 58);
+  const double height = alone_top + (unseen > 0 ? 24 : alone.empty() ? 0 : 34 + alone_rows * 58);
   drawing out{width, height, text("Pairs: ", pairs.size(), ", arrows from the slow agent to its helper"), css};
 
   const auto agent = [&](double x, double y, std::uint32_t id, const char* role, const char* side) {
@@ -125,6 +127,7 @@ namespace detail {
     }
     agent(to, middle, helper, "fast", "start");
   }
+  if (unseen > 0) out.text(8, alone_top + 16, text(unseen, " agents train alone"), "label");
   if (!alone.empty()) {
     out.text(8, alone_top + 16, pairs.empty() ? "all alone" : "alone", "label");
     for (std::size_t i = 0; i < alone.size(); ++i)

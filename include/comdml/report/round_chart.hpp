@@ -7,6 +7,8 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <map>
+#include <numeric>
 #include <optional>
 #include <string>
 #include <utility>
@@ -57,11 +59,14 @@ struct round_view {
   }
   view.length = end - view.begin;
   std::vector<std::uint32_t> order;
+  std::vector<bool> placed(shown.tracks.size(), false);
   const auto add = [&](std::uint32_t agent) {
-    if (agent < shown.tracks.size() && !shown.tracks[agent].spans.empty() && std::ranges::count(order, agent) == 0)
-      order.push_back(agent);
+    if (agent >= placed.size() || placed[agent] || shown.tracks[agent].spans.empty()) return;
+    placed[agent] = true;
+    order.push_back(agent);
   };
   std::vector<const pair_entry*> sorted;
+  sorted.reserve(pairs.size());
   for (const pair_entry& pair : pairs) sorted.push_back(&pair);
   std::ranges::stable_sort(sorted, [&](const pair_entry* a, const pair_entry* b) {
     const auto alone = [&](const pair_entry* p) {
@@ -69,13 +74,15 @@ struct round_view {
     };
     return alone(a) > alone(b);
   });
+  std::map<std::uint32_t, std::vector<std::uint32_t>> guests;  // by helper
+  for (const pair_entry* pair : sorted) guests[pair->fast].push_back(pair->slow);
   for (const pair_entry* pair : sorted) {
-    for (const pair_entry* other : sorted)  // a star stays together
-      if (other->fast == pair->fast) add(other->slow);
+    for (const std::uint32_t guest : guests[pair->fast]) add(guest);  // a star stays together
+    guests[pair->fast].clear();
     add(pair->fast);
   }
-  std::vector<std::uint32_t> rest;
-  for (std::uint32_t agent = 0; agent < shown.tracks.size(); ++agent) rest.push_back(agent);
+  std::vector<std::uint32_t> rest(shown.tracks.size());
+  std::iota(rest.begin(), rest.end(), 0u);
   std::ranges::stable_sort(
       rest, [&](std::uint32_t a, std::uint32_t b) { return shown.tracks[a].alone > shown.tracks[b].alone; });
   for (const std::uint32_t agent : rest) add(agent);
@@ -86,7 +93,7 @@ struct round_view {
       row.spent[static_cast<std::size_t>(span.what)] += (span.end - span.begin).value();
     view.waiting_after += row.spent[static_cast<std::size_t>(learn::activity::waiting)];
     view.waiting_before += view.longest_alone - row.alone;
-    view.rows.push_back(std::move(row));
+    view.rows.push_back(row);
   }
   return view;
 }

@@ -104,13 +104,9 @@ struct run_entry {
   std::vector<std::string> notes{};  ///< what was missing or cut off
 
   [[nodiscard]] const round_entry& last() const { return rounds.back(); }
-  /// The time that charts count in: simulated if all rounds have it, real otherwise.
-  [[nodiscard]] bool simulated() const {
-    for (const round_entry& one : rounds)
-      if (!one.simulated) return false;
-    return true;
-  }
-  [[nodiscard]] double time_of(const round_entry& one) const { return simulated() ? *one.simulated : one.wall; }
+  /// Whether charts count in simulated time, or in real time; all rounds of a run are alike.
+  [[nodiscard]] bool simulated() const { return rounds.front().simulated.has_value(); }
+  [[nodiscard]] static double time_of(const round_entry& one) { return one.simulated.value_or(one.wall); }
   /// The accuracy of the last evaluation.
   [[nodiscard]] std::optional<double> accuracy() const {
     for (std::size_t i = rounds.size(); i-- > 0;)

@@ -171,6 +171,8 @@ inline void read_metrics(const std::filesystem::path& file, run_entry& run) {
     if (now.round <= before.round) object.fail(text("round ", now.round, " comes after round ", before.round));
     if (now.simulated && before.simulated && *now.simulated < *before.simulated)
       object.fail("simulated time runs backwards");
+    if (now.simulated.has_value() != before.simulated.has_value())
+      object.fail("\"simulated_seconds\" is known in some rounds only");
     if (now.wall < before.wall) object.fail("wall time runs backwards");
   }
   if (run.rounds.empty())
@@ -233,6 +235,7 @@ inline void read_metrics(const std::filesystem::path& file, run_entry& run) {
     shown_round& round = timeline.rounds.emplace_back();
     round.round = shown[r].get<std::uint64_t>();
     if (r > 0 && round.round <= timeline.rounds[r - 1].round) other.fail("\"rounds_shown\" is not in order");
+    if (alone[r].size() > 1'000'000 / shown.size()) other.fail("\"alone\" has more agents than a timeline shows");
     for (std::uint32_t agent = 0; agent < alone[r].size(); ++agent) {
       const nlohmann::json& time = alone[r][agent];
       const double micro = time.is_number() ? time.get<double>() : 0;

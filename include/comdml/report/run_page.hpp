@@ -147,6 +147,8 @@ inline constexpr std::size_t most_rows = 24;
 }
 
 [[nodiscard]] inline std::string pairs_section(const run_entry& run, const round_entry& round) {
+  const char* const nobody = "Nobody was paired: no pair would have been faster, or none was asked for.";
+  if (round.pairs.empty() && !run.facts) return paragraph(nobody);
   std::string out =
       "<div class=\"columns\"><figure>" + draw_pairs(run, round.pairs, most_rows, wide_figure, false, "wide") +
       draw_pairs(run, round.pairs, most_rows, narrow_figure, true, "narrow") + "<figcaption>" +
@@ -162,9 +164,7 @@ inline constexpr std::size_t most_rows = 24;
                          pair.refused ? duration(pair.refused->time) : ""});
   if (!data.rows.empty()) out += unfold("Data of this chart", drawn(data));
   out += "</figure>";
-  if (round.pairs.empty())
-    return out + "<div>" + paragraph("Nobody was paired: no pair would have been faster, or none was asked for.") +
-           "</div></div>";
+  if (round.pairs.empty()) return out + "<div>" + paragraph(nobody) + "</div></div>";
   std::string reasons = "<ol class=\"why\">";
   const std::size_t told = std::min(most_rows, round.pairs.size());
   for (std::size_t i = 0; i < told; ++i) reasons += "<li>" + escaped(reason(run, round.pairs[i])) + "</li>";

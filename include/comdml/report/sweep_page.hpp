@@ -112,9 +112,14 @@ class palette {
   std::map<std::string, int> slots_;
 };
 
-[[nodiscard]] inline std::string with_spread(const mean_and_spread& of, quantity_kind kind) {
+/// Mean and deviation. \param largest  of a column of times: all of them get its unit
+[[nodiscard]] inline std::string with_spread(const mean_and_spread& of, quantity_kind kind, double largest = 0) {
   if (of.count == 0) return "";
-  return of.count == 1 ? written(of.mean, kind) : written(of.mean, kind) + " ± " + written(of.deviation, kind);
+  const auto told = [&](double value) {
+    return kind == quantity_kind::time ? duration(value, largest) : written(value, kind);
+  };
+  const bool alike = of.deviation <= 5e-4 * std::abs(of.mean);
+  return of.count == 1 || alike ? told(of.mean) : told(of.mean) + " ± " + told(of.deviation);
 }
 
 /// Mean over the runs of a group, with the range from the lowest to the highest run, where all of them have a value.
@@ -196,12 +201,18 @@ class palette {
   }
   const std::string clock = simulated ? "simulated time" : "real time";
 
-  table sums{{"algorithm", "#runs", "#last accuracy", "#time " + goal, "#less than " + reference.algorithm,
+  table sums{{"algorithm", "#runs", "#last accuracy", "#time " + goal, "#saved against " + reference.algorithm,
               "#time per round", "#sent per round"},
              {}};
   bar_chart bars{"Time " + goal + " by algorithm", quantity_kind::time, {}};
   curve_chart rounds{"Test accuracy over rounds", "round", quantity_kind::count, quantity_kind::share, false, {}};
   curve_chart times{"Test accuracy over " + clock, clock, quantity_kind::time, quantity_kind::share, false, {}};
+  double longest = 0, longest_round = 0;
+  for (const run_group& group : all.groups)
+    for (const run_entry* run : group.runs) {
+      longest = std::max(longest, time_of(*run));
+      longest_round = std::max(longest_round, run->time_of(run->last()) / static_cast<double>(run->last().round));
+    }
   for (const run_group& group : all.groups) {
     std::vector<double> accuracy, time, per_round, sent, saved;
     for (const run_entry* run : group.runs) {
@@ -216,11 +227,12 @@ class palette {
     }
     const mean_and_spread span = spread_of(time);
     sums.rows.push_back({group.algorithm, text(group.runs.size()),
-                         with_spread(spread_of(accuracy), quantity_kind::share), with_spread(span, quantity_kind::time),
+                         with_spread(spread_of(accuracy), quantity_kind::share),
+                         with_spread(span, quantity_kind::time, longest),
                          &group == &reference ? "" : with_spread(spread_of(saved), quantity_kind::share),
-                         with_spread(spread_of(per_round), quantity_kind::time),
+                         with_spread(spread_of(per_round), quantity_kind::time, longest_round),
                          with_spread(spread_of(sent), quantity_kind::size)});
-    bars.bars.push_back({group.algorithm, span.mean, colors(group.algorithm), {}, {}, duration(span.mean)});
+    bars.bars.push_back({group.algorithm, span.mean, colors(group.algorithm), {}, {}, duration(span.mean, longest)});
     if (span.count > 1) bars.bars.back().spread = {span.low, span.high};
     rounds.curves.push_back(mean_over_rounds(group, colors(group.algorithm)));
     times.curves.push_back(mean_over_time(group, colors(group.algorithm)));

@@ -43,6 +43,7 @@ namespace comdml::report {
   std::map<round_index, std::size_t> events;
   for (const learn::track& one : tracks) events[one.round] += one.spans.size();
   std::vector<round_index> wanted;
+  wanted.reserve(events.size());
   for (const auto& [round, count] : events) wanted.push_back(round);
   if (wanted.size() > 2) std::rotate(wanted.begin() + 1, wanted.end() - 1, wanted.end());
   std::set<round_index> shown;
