@@ -4,7 +4,7 @@
 /// include narrow headers. Left out, to be included by those who want them: comdml/data/digits.hpp (a data set),
 /// comdml/testing/ (checkers for your own types), and the files that are JSON, whose parser takes seconds to compile:
 /// comdml/nn/weights_file.hpp (a model's weights), comdml/fleet/profile_file.hpp and comdml/report/metrics.hpp. Boost.Graph does, too:
-/// comdml/comm/topology.hpp.
+/// comdml/comm/topology.hpp. Programs that train need no comdml/simulation/.
 #pragma once
 
 #include "comdml/concepts.hpp"
@@ -120,11 +120,3 @@
 #include "comdml/learn/records.hpp"
 #include "comdml/learn/round_report.hpp"
 #include "comdml/learn/session.hpp"
-
-#include "comdml/simulation/collectives.hpp"
-#include "comdml/simulation/model.hpp"
-#include "comdml/simulation/neighbors.hpp"
-#include "comdml/simulation/planning.hpp"
-#include "comdml/simulation/simulator.hpp"
-#include "comdml/simulation/training.hpp"
-#include "comdml/simulation/wires.hpp"
