@@ -5,6 +5,7 @@
 /// comdml/testing/ (checkers for your own types), and the files that are JSON, whose parser takes seconds to compile:
 /// comdml/nn/weights_file.hpp (a model's weights), comdml/fleet/profile_file.hpp, and all of comdml/report/ (metrics, traces,
 /// HTML pages). Boost.Graph's take seconds, too: comdml/comm/topology.hpp.
+/// Programs that train need no comdml/simulation/.
 #pragma once
 
 #include "comdml/concepts.hpp"
@@ -136,11 +137,3 @@
 #include "comdml/learn/split_learning.hpp"
 #include "comdml/learn/split_placement.hpp"
 #include "comdml/learn/timeline.hpp"
-
-#include "comdml/simulation/collectives.hpp"
-#include "comdml/simulation/model.hpp"
-#include "comdml/simulation/neighbors.hpp"
-#include "comdml/simulation/planning.hpp"
-#include "comdml/simulation/simulator.hpp"
-#include "comdml/simulation/training.hpp"
-#include "comdml/simulation/wires.hpp"

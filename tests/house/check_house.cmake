@@ -18,7 +18,7 @@ set(below_learn core tensor concepts kernels nn data privacy split comm fleet pa
 set(below_report ${below_learn} learn)
 set(below_simulation core tensor concepts nn data split comm fleet pairing learn)
 set(below_testing ${below_report} report)
-set(below_comdml ${below_report} report simulation)  # the umbrella
+set(below_comdml ${below_report} report)  # the umbrella
 
 # Libraries and the rooms that may include their headers; <system>'s own are free to all.
 set(only_xtensor tensor)
@@ -37,7 +37,7 @@ set(only_toml++ fleet)
 set(libraries xtensor boost zlib.h nlohmann omp.h cblas.h glpk.h mpi.h zmq.h zmq.hpp doctest CLI toml++)
 
 # Public headers that comdml/comdml.hpp leaves out: included by those who want them.
-set(opt_in "^comdml/(comdml|comm/topology|data/digits|fleet/(fleet|profile)_file|nn/(safetensors|weights_file)|pairing/milp|report/[a-z_]+|testing/[a-z_]+)\\.hpp$")
+set(opt_in "^comdml/(comdml|comm/topology|data/digits|fleet/(fleet|profile)_file|nn/(safetensors|weights_file)|pairing/milp|report/[a-z_]+|simulation/[a-z_]+|testing/[a-z_]+)\\.hpp$")
 
 set(faults "")
 function(fault header text)

@@ -24,14 +24,15 @@ namespace comdml::fleet {
 /// Numbers to draw from.
 struct supply {
   std::vector<double> values;
-  /// Not these values, but anything between the first and the last, log-uniformly, to three digits. They must be
+  /// Not these values, but anything between the first and the last, log-uniformly, to two digits. They must be
   /// positive.
   bool log_uniform = false;
 
   [[nodiscard]] double draw(random_stream& rng) const {
     if (!log_uniform) return values[rng.below(values.size())];
     const double value = std::exp(rng.uniform(std::log(values.front()), std::log(values.back())));
-    const double digit = std::pow(10.0, std::floor(std::log10(value)) - 2);  // links that are alike cost less to plan
+    const double digit =
+        std::pow(10.0, std::floor(std::log10(value)) - 1);  // the fewer kinds of links, the sooner planned
     return std::clamp(std::round(value / digit) * digit, values.front(), values.back());
   }
 };

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #include "comdml/core/ids.hpp"
@@ -23,50 +24,72 @@ using agent_set = std::vector<bool>;
   return set;
 }
 
-/// The most of `members`, ascending, that reach each other both ways over agents of `relays`; of two parts with equally
-/// many the one with the lowest id.
-[[nodiscard]] inline std::vector<agent_id> largest_part(const wire_map& wires, const std::vector<agent_id>& members,
-                                                        const agent_set& relays) {
-  const std::size_t agents = relays.size();
-  std::vector<std::vector<std::uint32_t>> backward(agents);
-  for (std::uint32_t from = 0; from < agents; ++from)
-    for (wire_index wire = wires.begin(from); relays[from] && wire < wires.end(from); ++wire)
-      if (relays[wires.to(wire)]) backward[wires.to(wire)].push_back(from);
-  const auto reach = [&](std::uint32_t start, auto&& for_each_next) {
-    agent_set seen(agents);
+/// Who reaches whom, both ways, over agents of a set.
+class reachability {
+ public:
+  /// Refers to the wires.
+  reachability(const wire_map& wires, agent_set over)
+      : wires_{&wires}, over_{std::move(over)}, backward_(over_.size()) {
+    for (std::uint32_t from = 0; from < over_.size(); ++from)
+      for (wire_index wire = wires.begin(from); over_[from] && wire < wires.end(from); ++wire)
+        if (over_[wires.to(wire)]) backward_[wires.to(wire)].push_back(from);
+  }
+
+  /// Those that an agent reaches and is reached by, itself included.
+  [[nodiscard]] agent_set part_of(agent_id agent) const {
+    agent_set part = reach(agent.value, [&](std::uint32_t at, auto&& visit) {
+      for (wire_index wire = wires_->begin(at); wire < wires_->end(at); ++wire) visit(wires_->to(wire));
+    });
+    const agent_set back = reach(agent.value, [&](std::uint32_t at, auto&& visit) {
+      for (const std::uint32_t from : backward_[at]) visit(from);
+    });
+    for (std::size_t i = 0; i < part.size(); ++i) part[i] = part[i] && back[i];
+    return part;
+  }
+
+  /// The most of `members`, ascending, that reach each other; of two parts with equally many the one with the lowest
+  /// id.
+  [[nodiscard]] std::vector<agent_id> largest_part(const std::vector<agent_id>& members) const {
+    std::vector<agent_id> best;
+    agent_set done(over_.size());
+    std::size_t left = members.size();
+    for (const agent_id first : members) {
+      if (left <= best.size()) break;
+      if (done[first.value]) continue;
+      std::vector<agent_id> part = members_of(part_of(first), members);
+      for (const agent_id member : part) done[member.value] = true;
+      left -= part.size();
+      if (part.size() > best.size()) best = std::move(part);
+    }
+    return best;
+  }
+
+  [[nodiscard]] static std::vector<agent_id> members_of(const agent_set& part, const std::vector<agent_id>& members) {
+    std::vector<agent_id> found;
+    for (const agent_id member : members)
+      if (part[member.value]) found.push_back(member);
+    return found;
+  }
+
+ private:
+  template <class Next>
+  [[nodiscard]] agent_set reach(std::uint32_t start, Next&& for_each_next) const {
+    agent_set seen(over_.size());
     std::vector<std::uint32_t> reached{start};
     seen[start] = true;
     for (std::size_t i = 0; i < reached.size(); ++i)
       for_each_next(reached[i], [&](std::uint32_t next) {
-        if (!relays[next] || seen[next]) return;
+        if (!over_[next] || seen[next]) return;
         seen[next] = true;
         reached.push_back(next);
       });
     return seen;
-  };
-  std::vector<agent_id> best;
-  agent_set done(agents);
-  std::size_t left = members.size();
-  for (const agent_id first : members) {
-    if (left <= best.size()) break;
-    if (done[first.value]) continue;
-    const agent_set onward = reach(first.value, [&](std::uint32_t at, auto&& visit) {
-      for (wire_index wire = wires.begin(at); wire < wires.end(at); ++wire) visit(wires.to(wire));
-    });
-    const agent_set back = reach(first.value, [&](std::uint32_t at, auto&& visit) {
-      for (const std::uint32_t from : backward[at]) visit(from);
-    });
-    std::vector<agent_id> part;
-    for (const agent_id member : members)
-      if (onward[member.value] && back[member.value]) {
-        part.push_back(member);
-        done[member.value] = true;
-      }
-    left -= part.size();
-    if (part.size() > best.size()) best = std::move(part);
   }
-  return best;
-}
+
+  const wire_map* wires_;
+  agent_set over_;
+  std::vector<std::vector<std::uint32_t>> backward_;
+};
 
 /// Every member sends so many bytes to each neighbor (a member that it is linked to both ways), and goes on when all of
 /// theirs have arrived. \returns bytes sent

@@ -146,21 +146,24 @@ class simulator {
       links_version_ = played_.links_version();
     }
     changed_ = changed;
-    if (!changed) return;
-    const agent_set before = std::move(takes_part_);
-    std::vector<agent_id> members = played_.participants();
-    if (how_.join == join::all_reduce)
-      members = largest_part(*wires_, members, set_of(played_.present(), fleet_.agents.size()));
+    if (!first && !other_links && played_.participants() == wanted_ && played_.present() == relays_) return;
+    wanted_ = played_.participants();
+    relays_ = played_.present();
+    std::vector<agent_id> members = wanted_;
+    if (how_.join == join::all_reduce && !wanted_.empty()) {
+      const reachability ways{*wires_, set_of(relays_, fleet_.agents.size())};
+      members = ways.largest_part(wanted_);
+      group_.emplace(*wires_, members, reachability::members_of(ways.part_of(members.front()), relays_));
+    }
     if (members.empty()) throw run_error{text("round ", number.value + 1, ": no agent is there")};
-    takes_part_ = set_of(members, fleet_.agents.size());
-    const bool other_members = members != members_;
-    members_ = std::move(members);
-    if (how_.join == join::all_reduce && (first || other_members || other_links))
-      group_.emplace(*wires_, members_, played_.present());
-    if (!first && other_members) {
+    if (!first && members != members_) {
+      const agent_set before = set_of(members_, fleet_.agents.size());
+      members_ = members;
       join_in(world_, before);
       join_in(lonely_, before);
     }
+    members_ = std::move(members);
+    takes_part_ = set_of(members_, fleet_.agents.size());
   }
 
   /// Whoever did not take part in the round before begins when that is over: for all, or for the neighbors.
@@ -333,6 +336,8 @@ class simulator {
   std::size_t links_version_ = 0;
   std::vector<agent_id> members_;
   agent_set takes_part_;
+  std::vector<agent_id> wanted_;                         ///< who would take part
+  std::vector<agent_id> relays_;                         ///< who is there
   std::vector<agent_id> helper_;                         ///< by slow agent
   std::vector<std::pair<agent_id, guest_work>> guests_;  ///< ascending by helper, then guest
   std::size_t repaired_ = 0;
