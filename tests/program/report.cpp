@@ -97,7 +97,8 @@ TEST_CASE("a run and a folder of runs have a report") {
 
   REQUIRE(report(runs().folder).code == 0);
   const std::string both = content(runs().folder / "report.html");
-  for (const char* const part : {"4 runs, 2 algorithms, 1 setting, 2 seeds", "saved against allreduce", "allreduce-2"}) {
+  for (const char* const part :
+       {"4 runs, 2 algorithms, 1 setting, 2 seeds", "saved against allreduce", "allreduce-2"}) {
     CAPTURE(part);
     CHECK(contains(both, part));
   }
