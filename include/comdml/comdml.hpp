@@ -3,8 +3,8 @@
 /// Every public header that needs nothing beyond the library's own dependencies: for programs. The library's own files
 /// include narrow headers. Left out, to be included by those who want them: comdml/data/digits.hpp (a data set),
 /// comdml/testing/ (checkers for your own types), and the files that are JSON, whose parser takes seconds to compile:
-/// comdml/nn/weights_file.hpp (a model's weights), comdml/fleet/profile_file.hpp, and all of comdml/report/ (metrics, traces,
-/// HTML pages).
+/// comdml/nn/weights_file.hpp (a model's weights), comdml/fleet/profile_file.hpp, and all of comdml/report/ (metrics,
+/// traces, HTML pages).
 #pragma once
 
 #include "comdml/concepts.hpp"
