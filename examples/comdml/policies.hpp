@@ -13,6 +13,8 @@
 #include "any_cuts.hpp"
 #include "comdml/comm/collective.hpp"
 #include "comdml/data/augment.hpp"
+#include "comdml/core/errors.hpp"
+#include "comdml/learn/agent.hpp"
 #include "comdml/learn/all_reduce.hpp"
 #include "comdml/learn/braintorrent.hpp"
 #include "comdml/learn/comdml.hpp"
