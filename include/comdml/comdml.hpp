@@ -3,8 +3,8 @@
 /// Every public header that needs nothing beyond the library's own dependencies: for programs. The library's own files
 /// include narrow headers. Left out, to be included by those who want them: comdml/data/digits.hpp (a data set),
 /// comdml/testing/ (checkers for your own types), and the files that are JSON, whose parser takes seconds to compile:
-/// comdml/nn/weights_file.hpp (a model's weights), comdml/fleet/profile_file.hpp and comdml/report/metrics.hpp. Boost.Graph does, too:
-/// comdml/comm/topology.hpp. Programs that train need no comdml/simulation/.
+/// comdml/nn/weights_file.hpp (a model's weights), comdml/fleet/profile_file.hpp and comdml/report/metrics.hpp.
+/// Boost.Graph does, too: comdml/comm/topology.hpp. Programs that train need no comdml/simulation/.
 #pragma once
 
 #include "comdml/concepts.hpp"
