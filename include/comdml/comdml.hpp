@@ -121,6 +121,7 @@
 #include "comdml/learn/free_run.hpp"
 #include "comdml/learn/gossip.hpp"
 #include "comdml/learn/join.hpp"
+#include "comdml/learn/joint_planning.hpp"
 #include "comdml/learn/local_training.hpp"
 #include "comdml/learn/measurements.hpp"
 #include "comdml/learn/membership.hpp"
