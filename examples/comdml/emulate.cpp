@@ -125,11 +125,13 @@ int emulate(const emulate_options& options) {
   o.pairing = options.pairing;
   o.wire = options.wire;
   o.seed = options.seed;
-  o.profile = "measured";
   o.evaluate_every = 0;
   o.fleet.fleet = "uniform";
   o.fleet.agents = shares.size();
   train_task task = prepare(std::move(o));
+  const double all_shares = std::accumulate(shares.begin(), shares.end(), 0.0);
+  task.profile = measure_profile(task.network(), {.model = options.model, .wire = options.wire, .batch = options.batch},
+                                 20, static_cast<std::size_t>(std::ceil(all_shares)));
   task.fleet =
       comdml::fleet::uniform({.agents = shares.size(), .bandwidth = comdml::megabits_per_second(options.mbps)});
   for (std::size_t i = 0; i < shares.size(); ++i) task.fleet.agents[i].speed = shares[i] * task.profile.speed;

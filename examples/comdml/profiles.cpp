@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <iostream>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "comdml/core/errors.hpp"
@@ -77,14 +78,18 @@ comdml::fleet::split_profile count_profile(const any_network& network, const pro
 }
 
 comdml::fleet::split_profile measure_profile(const any_network& network, const profile_request& wanted,
-                                             std::size_t repetitions) {
-  const comdml::split::profile_options options{
-      .repetitions = repetitions, .progress = [](std::size_t done, std::size_t all) {
-        std::cerr << "measuring the split profile: pass " << done << " of " << all << std::endl;
-      }};
+                                             std::size_t repetitions, std::size_t crowd) {
+  const auto measure = [&](const comdml::split::profile_options& options) {
+    return comdml::split::profile(network, any_head{wanted.auxiliary_head}, any_cuts{wanted.cuts}, wanted.batch,
+                                  wire_of(wanted.wire == "auto" ? "fp32" : wanted.wire), wanted.model, options);
+  };
+  std::vector<std::jthread> others;
+  for (std::size_t i = 1; i < crowd; ++i)
+    others.emplace_back([&] { static_cast<void>(measure({.repetitions = repetitions})); });
   const comdml::fleet::split_profile measured =
-      comdml::split::profile(network, any_head{wanted.auxiliary_head}, any_cuts{wanted.cuts}, wanted.batch,
-                             wire_of(wanted.wire == "auto" ? "fp32" : wanted.wire), wanted.model, options);
+      measure({.repetitions = repetitions, .progress = [](std::size_t done, std::size_t all) {
+                 std::cerr << "measuring the split profile: pass " << done << " of " << all << std::endl;
+               }});
   for (const comdml::fleet::split_cost& split : measured.splits)
     if (const double both = split.slow_share + split.fast_share; both < 0.7 || both > 1.6)
       std::cerr << "warning: the two sides of the cut after " << split.point.value << " units take "

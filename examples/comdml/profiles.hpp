@@ -34,8 +34,10 @@ struct profile_request {
 [[nodiscard]] comdml::fleet::split_profile count_profile(const any_network& network, const profile_request& wanted);
 
 /// By training on one thread, which takes a while; tells standard error how far it is.
+/// \param crowd  threads that do the same at once, as the cores of one processor slow each other down; one of them
+/// counts
 [[nodiscard]] comdml::fleet::split_profile measure_profile(const any_network& network, const profile_request& wanted,
-                                                           std::size_t repetitions);
+                                                           std::size_t repetitions, std::size_t crowd = 1);
 
 /// From a file, for activations that travel by `wire`. \throws comdml::input_error, also for a file without a cut
 [[nodiscard]] comdml::fleet::split_profile load_profile(const std::filesystem::path& file, const std::string& wire);

@@ -30,7 +30,7 @@ TEST_CASE("a simulation takes the simulated time of the training that it stands 
     const std::vector<std::string> both{
         "--agents",  "6",       "--fleet",     "paper:0.1", "--topology", "small-world:2:0.3",
         "--latency", "3",       "--rounds",    "2",         "--batch",    "4",
-        "--model",   "resnet8", "--algorithm", algorithm,   "--wire",     "fp16",
+        "--model",   "resnet8", "--algorithm", algorithm,   "--wire",     algorithm == "comdml" ? "fp16" : "fp32",
         "--change",  "0.5:1",   "--seed",      "5"};
     std::vector<std::string> train{"train", "--json", "--train-limit", "60", "--test-limit", "6"};
     train.insert(train.end(), both.begin(), both.end());
