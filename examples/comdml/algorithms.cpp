@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <map>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -93,7 +94,8 @@ std::string joined(const std::vector<std::string>& names) { return one_of{names}
 void require_meaning(const train_options& options) {
   const std::string& algorithm = options.algorithm;
   const auto given = values_of(options);
-  const auto standard = values_of(train_options{});
+  const auto untouched = std::make_unique<train_options>();  // not on the stack: g++ 12 thinks it uninitialized there
+  const auto standard = values_of(*untouched);
   const auto value = [](const auto& values, const std::string& name) {
     const auto found = values.find(name);
     return found == values.end() ? std::string{} : found->second;

@@ -158,6 +158,7 @@ comdml::fleet::description make_fleet(const fleet_options& options, const play_o
     fleet::add_presence(made, {.leaves = numbers[0], .returns = numbers[1], .rounds = rounds});
   }
   if (!options.trace.empty()) fleet::read_trace(made, options.trace);
+  std::ranges::stable_sort(made.changes, {}, &fleet::speed_change::from);  // a trace's lie among those redrawn
   made.jitter = 1e-3 * comdml::seconds{play.jitter};
   made.sampled = play.sample;
   return made;

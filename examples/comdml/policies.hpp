@@ -14,6 +14,8 @@
 #include "comdml/comm/collective.hpp"
 #include "comdml/comm/through_server.hpp"
 #include "comdml/data/augment.hpp"
+#include "comdml/core/errors.hpp"
+#include "comdml/learn/agent.hpp"
 #include "comdml/learn/all_reduce.hpp"
 #include "comdml/learn/braintorrent.hpp"
 #include "comdml/learn/comdml.hpp"

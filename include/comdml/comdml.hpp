@@ -3,9 +3,9 @@
 /// Every public header that needs nothing beyond the library's own dependencies: for programs. The library's own files
 /// include narrow headers. Left out, to be included by those who want them: comdml/data/digits.hpp (a data set),
 /// comdml/testing/ (checkers for your own types), and the files that are JSON, whose parser takes seconds to compile:
-/// comdml/nn/weights_file.hpp (a model's weights), comdml/fleet/profile_file.hpp, and all of comdml/report/ (metrics, traces,
-/// HTML pages). Boost.Graph's take seconds, too: comdml/comm/topology.hpp.
-/// Programs that train need no comdml/simulation/.
+/// comdml/nn/weights_file.hpp (a model's weights), comdml/fleet/profile_file.hpp, and all of comdml/report/ (metrics,
+/// traces, HTML pages). Boost.Graph's take seconds, too: comdml/comm/topology.hpp. Programs that train need no
+/// comdml/simulation/.
 #pragma once
 
 #include "comdml/concepts.hpp"
@@ -121,6 +121,7 @@
 #include "comdml/learn/free_run.hpp"
 #include "comdml/learn/gossip.hpp"
 #include "comdml/learn/join.hpp"
+#include "comdml/learn/joint_planning.hpp"
 #include "comdml/learn/local_training.hpp"
 #include "comdml/learn/measurements.hpp"
 #include "comdml/learn/membership.hpp"

@@ -340,8 +340,8 @@ concept Algorithm = std::copy_constructible<A> && requires(const A algorithm, S&
   { algorithm.round(session) } -> std::same_as<pairing::plan>;
 };
 
-/// An algorithm without rounds: `algorithm.live(agent)` runs one agent, at its own pace, until its time is over. `M` is a
-/// learn::free_agent, whose steps it calls: train a cycle, look at the model, replace it.
+/// An algorithm without rounds: `algorithm.live(agent)` runs one agent, at its own pace, until its time is over. `M` is
+/// a learn::free_agent, whose steps it calls: train a cycle, look at the model, replace it.
 ///
 /// An algorithm of either kind may have `settle(routes)`, which is called once, before the agents get their copies, to
 /// choose what it was not told.

@@ -73,7 +73,7 @@ TEST_CASE("metrics.jsonl has a line per round, and its last line says what --jso
     CHECK(round["test_accuracy"].is_null() == (i == 0));
     REQUIRE_FALSE(round["pairs"].empty());
     for (const json& pair : round["pairs"])
-      CHECK(names_of(pair) == std::set<std::string>{"slow", "fast", "split", "wire", "time_s"});
+      CHECK(names_of(pair) == std::set<std::string>{"slow", "fast", "split", "wire", "time_s", "solo_s", "refused"});
   }
   const json last = json::parse(metrics.back());
   for (const char* const name : {"test_accuracy", "test_loss", "simulated_seconds", "bytes_weights", "wall_seconds"}) {

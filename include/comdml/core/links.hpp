@@ -31,7 +31,8 @@ struct directed_link {
 };
 
 /// When a message arrives, `link_free` being when the link is through with the one before; books the link.
-/// A directed link is a queue, which is what a token bucket amounts to: a message leaves when the one before is through.
+/// A directed link is a queue, which is what a token bucket amounts to: a message leaves when the one before is
+/// through.
 inline seconds link_arrival(const directed_link& over, seconds& link_free, seconds departure, bytes size) {
   link_free = std::max(departure, link_free) + size / over.rate;
   return link_free + over.latency;

@@ -144,7 +144,7 @@ class local_training {
   /// Computes `share` of the full model's training on `count` images of the agent's own work.
   template <class Body>
   void compute_own(double share, std::size_t count, Body&& body) {
-    compute_share(share, count, std::forward<Body>(body));
+    compute_share(fleet_.self(), share, count, std::forward<Body>(body));
   }
 
   /// Trains the whole model on the next own mini-batch.

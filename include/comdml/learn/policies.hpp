@@ -72,8 +72,8 @@ struct settings {
   std::uint64_t seed = 1;
   /// Rounds between two evaluations; the last round is always evaluated. 0 = only the last.
   std::size_t evaluate_every = 1;
-  /// Ends the job once the test accuracy (0 .. 1) is at least this. An algorithm without rounds goes on, and its history
-  /// tells when the target was reached.
+  /// Ends the job once the test accuracy (0 .. 1) is at least this. An algorithm without rounds goes on, and its
+  /// history tells when the target was reached.
   std::optional<double> target_accuracy{};
   /// For algorithms without rounds: simulated time that they get, by default `rounds` times what a round of all-reduce
   /// training takes. Their history has `rounds` entries, evenly spaced.

@@ -9,7 +9,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <span>
 #include <string_view>
 #include <utility>
@@ -25,19 +24,17 @@
 #include "comdml/learn/control.hpp"
 #include "comdml/learn/evaluate.hpp"
 #include "comdml/learn/join.hpp"
+#include "comdml/learn/joint_planning.hpp"
 #include "comdml/learn/local_training.hpp"
 #include "comdml/learn/measurements.hpp"
 #include "comdml/learn/membership.hpp"
 #include "comdml/learn/peers.hpp"
-#include "comdml/learn/plan_message.hpp"
 #include "comdml/learn/policies.hpp"
 #include "comdml/learn/pool.hpp"
 #include "comdml/learn/records.hpp"
 #include "comdml/learn/round_report.hpp"
 #include "comdml/learn/side_channel.hpp"
-#include "comdml/pairing/neighborhood.hpp"
 #include "comdml/pairing/plan.hpp"
-#include "comdml/pairing/planner.hpp"
 
 namespace comdml::learn {
 
@@ -58,7 +55,7 @@ class session {
         fleet_{line, fleet.routes, hold},
         training_{how, model_, images, fleet.speed, fleet_, memory, exec},
         committed_{model_.start(how)},
-        planner_{counting_memory(how)},
+        planning_{how},
         seen_{how.smoothing} {
     for (const auto& [from, speed] : changes_)
       COMDML_REQUIRE(std::isfinite(speed.value()) && speed.value() > 0, "speed ", speed.value(), " from round ", from);
@@ -97,7 +94,7 @@ class session {
       if (measured) measurements::read_links(from, sender, links);
     });
     const auto instance = fleet::make_instance(statuses_, settings_.batch, std::move(links), model_.profile);
-    pairing::plan plan = plan_for(instance);
+    pairing::plan plan = planning_.next(instance, fleet_);
     require_same(plan);
     if (measured) partners_ = partners_in(plan);
     return plan;
@@ -271,15 +268,6 @@ class session {
   }
 
  private:
-  /// The job's policy; a helper must hold what the job's optimizer needs, whatever the cost model was told.
-  [[nodiscard]] static typename J::pairing counting_memory(const settings<J>& how) {
-    typename J::pairing policy = how.pairing;
-    if constexpr (requires { policy.cost.memory.optimizer_slots; })
-      policy.cost.memory.optimizer_slots =
-          std::max(policy.cost.memory.optimizer_slots, static_cast<double>(how.optimizer.slots()));
-    return policy;
-  }
-
   /// What the round before has shown: the own speed, and the links to those that it was paired with.
   void measure() {
     seen_.begin_round();
@@ -304,52 +292,6 @@ class session {
       }
     std::ranges::sort(partners);
     return partners;
-  }
-
-  /// Negotiated where the policy can be, else made by every agent, or by one for all.
-  [[nodiscard]] pairing::plan plan_for(const fleet::instance& fleet) {
-    if constexpr (LocalPairingPolicy<typename J::pairing, typename J::transport>)
-      if (pairing::negotiates(planner_.policy())) return negotiate(fleet);
-    return planner_.planned_by_all() ? planner_.next(fleet) : shared_plan(fleet);
-  }
-
-  /// Pairs made by messages between neighbors; then everyone tells who helps it, for the join and the report.
-  [[nodiscard]] pairing::plan negotiate(const fleet::instance& fleet) requires
-      LocalPairingPolicy<typename J::pairing, typename J::transport> {
-    if (!place_) place_ = pairing::spanning_trees(fleet_.links())[fleet_.rank_of(fleet_.self())];
-    pairing::neighborhood view = planner_.policy().view(fleet, fleet_.self());
-    view.place = *place_;
-    const pairing::negotiated own =
-        planner_.policy().negotiate(fleet_.transport(), std::move(view), fleet_.tag(message_kind::negotiation));
-    comm::message_writer message;
-    message.write(std::uint8_t{own.helper.has_value()});
-    if (own.helper) message.write(own.helper->other.value).write(static_cast<std::uint32_t>(own.helper->entry));
-    std::vector<pairing::negotiated> results;
-    fleet_.exchange(message_kind::negotiated, std::move(message), [&](comm::message_reader& from, agent_id) {
-      std::optional<pairing::local_offer>& helper = results.emplace_back().helper;
-      if (from.read<std::uint8_t>() == 0) return;
-      helper.emplace();
-      helper->other = agent_id{from.read<std::uint32_t>()};
-      helper->entry = from.read<std::uint32_t>();
-      if (helper->other.value >= fleet.agents.size() || helper->entry >= fleet.profile.splits.size())
-        from.fail(text("agent ", helper->other, " helps it by entry ", helper->entry, " of the split profile"));
-    });
-    pairing::plan plan = planner_.policy().agreed(fleet, results).plan;
-    if (const auto rules = pairing::check_rules(plan, fleet, true); !rules.broken.empty())
-      throw run_error{text("agents negotiated a plan that cannot be: ", rules.broken.front())};
-    return plan;
-  }
-
-  /// The plan that the first agent makes for all.
-  [[nodiscard]] pairing::plan shared_plan(const fleet::instance& fleet) {
-    const agent_id planning = fleet_.members().front();
-    comm::message_writer message;
-    if (fleet_.self() == planning) write_plan(message, planner_.next(fleet), fleet.profile);
-    pairing::plan plan;
-    fleet_.exchange(message_kind::plan, std::move(message), [&](comm::message_reader& from, agent_id sender) {
-      if (sender == planning) plan = read_plan(from, fleet);
-    });
-    return plan;
   }
 
   void require_same(const pairing::plan& plan) {
@@ -425,10 +367,9 @@ class session {
   local_training<J, Images> training_;
   replica committed_;
   bool common_ = true;
-  pairing::planner<typename J::pairing> planner_;
+  joint_planning<J> planning_;
   measurements seen_;
-  std::optional<pairing::tree_place> place_;  ///< in the tree of the negotiations
-  std::vector<agent_id> partners_;            ///< of the round before, if links are measured
+  std::vector<agent_id> partners_;  ///< of the round before, if links are measured
 
   // of the current round
   double learning_rate_ = 0;

@@ -106,7 +106,7 @@ inline constexpr std::size_t most_rows = 24;
   if (before > 0)
     out += paragraph(
         text("Over ", run.timeline->totals.size(), " rounds, all agents together waited ", duration(after, before),
-             ", stalls while sending included. With nobody helped it would have been ", duration(before), ": ",
+             ", stalls while sending included. With nobody helped it would have been ", duration(before, before), ": ",
              after <= before ? percent(1 - after / before) + " less." : percent(after / before - 1) + " more."));
   if (!view.sensible()) return out;
   bar_chart by_agent{
@@ -248,9 +248,9 @@ inline constexpr std::size_t most_rows = 24;
                    text("after ", last.round, last.round == 1 ? " round" : " rounds")});
   const double time = run.time_of(last);
   const bool helped = simulated && last.simulated_alone && *last.simulated_alone > 0;
-  tiles.push_back(
-      {simulated ? "Simulated time" : "Real time", duration(time, helped ? *last.simulated_alone : time),
-       helped ? duration(*last.simulated_alone) + " with nobody helped" : text(run.rounds.size(), " rounds")});
+  tiles.push_back({simulated ? "Simulated time" : "Real time", duration(time, helped ? *last.simulated_alone : time),
+                   helped ? duration(*last.simulated_alone, *last.simulated_alone) + " with nobody helped"
+                          : text(run.rounds.size(), " rounds")});
   if (helped) tiles.push_back({"Time saved", percent(1 - time / *last.simulated_alone), "by helping, same rounds"});
   if (run.timeline) {
     double before = 0, after = 0;
@@ -260,8 +260,8 @@ inline constexpr std::size_t most_rows = 24;
                one.spent[static_cast<std::size_t>(learn::activity::sending)];
     }
     if (before > 0)
-      tiles.push_back(
-          {"Waiting saved", percent(1 - after / before), duration(after, before) + " instead of " + duration(before)});
+      tiles.push_back({"Waiting saved", percent(1 - after / before),
+                       duration(after, before) + " instead of " + duration(before, before)});
   }
   tiles.push_back({"Sent", data_size(last.activation_bytes + last.weight_bytes),
                    data_size(last.activation_bytes) + " activations, " + data_size(last.weight_bytes) + " weights"});

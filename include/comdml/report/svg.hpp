@@ -112,8 +112,8 @@ namespace comdml::report {
 /// The same in the unit of another, larger one, so that the two can be compared.
 [[nodiscard]] inline std::string duration(double seconds, double larger) {
   if (larger >= 2 * 86400) return short_number(seconds / 86400) + " days";
-  if (larger >= 2 * 3600) return short_number(seconds / 3600) + " h";
-  if (larger >= 600) return short_number(seconds / 60) + " min";
+  if (larger >= 12 * 3600) return short_number(seconds / 3600) + " h";
+  if (larger >= 3600) return short_number(seconds / 60) + " min";
   return larger >= 0.1 ? (seconds < 5e-4 ? "0" : short_number(seconds)) + " s" : duration(seconds);
 }
 

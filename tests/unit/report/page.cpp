@@ -74,7 +74,8 @@ TEST_CASE("numbers for people") {
   CHECK(duration(0.0123) == "12.3 ms");
   CHECK(duration(45) == "45.0 s");
   CHECK(duration(913.8) == "15.2 min");
-  CHECK(duration(193.8, 913.8) == "3.23 min");
+  CHECK(duration(193.8, 913.8) == "194 s");
+  CHECK(duration(193.8, 6540) == "3.23 min");
   CHECK(duration(3e5) == "3.47 days");
   CHECK(data_size(999) == "999 bytes");
   CHECK(data_size(1.5e6) == "1.50 MB");

@@ -2,7 +2,10 @@
 #include <doctest/doctest.h>
 
 #include <cstddef>
-#include <mutex>
+#include <memory>
+#include <span>
+#include <stop_token>
+#include <utility>
 #include <vector>
 
 #include "comdml/learn/braintorrent.hpp"

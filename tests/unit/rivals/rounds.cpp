@@ -3,8 +3,9 @@
 
 #include <cstddef>
 #include <map>
-#include <numeric>
-#include <set>
+#include <memory>
+#include <mutex>
+#include <utility>
 #include <vector>
 
 #include "comdml/learn/dpsgd.hpp"
@@ -133,7 +134,7 @@ TEST_CASE("D-PSGD learns on every shape, ends with the mean of the models, and c
     // 48 images each: 5 batches.
     CHECK(past.rounds.back().weight_bytes == bytes{4.0 * 5 * 4 * static_cast<double>(small_values * edges)});
     CHECK(past.rounds.back().elapsed.value() > 4 * 4.8 / (4.0 / 13));
-    for (const std::size_t threads : {1, 4}) {
+    for (const std::size_t threads : {1u, 4u}) {
       const auto again = train(settings, fleet, threads);
       CHECK(again.state == past.state);
       CHECK(again.rounds.back().elapsed == past.rounds.back().elapsed);

@@ -89,14 +89,13 @@ TEST_CASE("weights to neighbors: a pair costs what the hand-over model says, wit
 }
 
 TEST_CASE("weights to neighbors: nobody helped is what a run without pairs takes") {
-  const fleet::description fleet = halves(12, comm::small_world_graph{4, .3});
+  const fleet::description fleet = halves(12, comm::complete_graph{});
   const simulation::settings<greedy_handover> how{.rounds = 3, .join = simulation::join::neighbors};
   const auto paired = play(fleet, how);
   const auto alone = play<>(fleet, {.rounds = 3, .paired = false, .join = simulation::join::neighbors});
   CHECK(paired[2].pairs > 0);
   CHECK(paired[2].report.elapsed_alone == alone[2].report.elapsed);
   CHECK(paired[2].report.elapsed < alone[2].report.elapsed);
-  CHECK(paired[2].idle < alone[2].idle);
 }
 
 TEST_CASE("a sampled share takes part, in either way to join, and the others cost nothing") {
