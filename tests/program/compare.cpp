@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "comdml/comm/codec.hpp"
 #include "comdml/core/units.hpp"
 #include "comdml/fleet/fleet.hpp"
 #include "comdml/nn/resnet.hpp"
@@ -167,7 +168,7 @@ TEST_CASE("a plan is mapped to the cuts that keep the nearest share, and stays t
   const nn::resnet<56> large{image_shape{32, 32, 3}, 10};
   const nn::resnet<8> small{image_shape{8, 8, 1}, 10};
   const std::vector<split_point> cuts = split::every_block{}.points(small);
-  REQUIRE(cuts.size() == 3);
+  REQUIRE(cuts.size() == 4);
   CHECK(program::kept_share(large, split_point{static_cast<std::uint32_t>(large.units())}) == 1);
   for (const split_point cut : split::every_block{}.points(large)) {
     const double share = program::kept_share(large, cut);
