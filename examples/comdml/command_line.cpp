@@ -106,6 +106,11 @@ void command::words(const std::string& name, std::vector<std::string>& value, co
   app_.add_option(name, value, help)->type_name(type)->required();
 }
 
+void command::some_words(const std::string& name, std::vector<std::string>& value, const std::string& type,
+                         const std::string& help) {
+  app_.add_option(name, value, help)->type_name(type);
+}
+
 void command::require(const std::string& name) { app_.get_option("--" + name)->required(); }
 
 void command::footer(const std::string& text) { app_.footer(text + "\n\n" + exit_codes); }

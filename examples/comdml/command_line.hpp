@@ -41,6 +41,10 @@ class command {
   void words(const std::string& name, std::vector<std::string>& value, const std::string& type,
              const std::string& help);
 
+  /// Any number of them, also none.
+  void some_words(const std::string& name, std::vector<std::string>& value, const std::string& type,
+                  const std::string& help);
+
   /// The command will not do without this option.
   void require(const std::string& name);
   /// What --help ends with, before the exit codes.

@@ -30,6 +30,7 @@ struct command_entry {
 
 [[nodiscard]] action add_train(command options);
 [[nodiscard]] action add_simulate(command options);
+[[nodiscard]] action add_compare(command options);
 [[nodiscard]] action add_plan(command options);
 [[nodiscard]] action add_report(command options);
 [[nodiscard]] action add_profile(command options);

@@ -12,6 +12,8 @@ int main(int argc, char** argv) {
         add_train},
        {"simulate", "Play rounds of a fleet without learning: times, traffic and change of up to a million agents.",
         add_simulate},
+       {"compare", "Time to a target accuracy, of all algorithms, over settings and seeds: an experiment.",
+        add_compare},
        {"plan", "Say who would help whom in a fleet, and what that is worth, without training.", add_plan},
        {"report", "Draw what a run or several left in their folders, as one HTML page.", add_report},
        {"profile", "Measure what each cut of a model costs on this processor.", add_profile},

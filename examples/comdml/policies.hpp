@@ -12,6 +12,7 @@
 
 #include "any_cuts.hpp"
 #include "comdml/comm/collective.hpp"
+#include "comdml/comm/through_server.hpp"
 #include "comdml/data/augment.hpp"
 #include "comdml/core/errors.hpp"
 #include "comdml/learn/agent.hpp"
@@ -81,7 +82,7 @@ struct any_augmentation {
 };
 
 struct any_collective {
-  std::variant<comdml::comm::halving_doubling, comdml::comm::ring> choice;
+  std::variant<comdml::comm::halving_doubling, comdml::comm::ring, comdml::comm::through_server> choice;
 
   [[nodiscard]] comdml::comm::schedule plan(std::size_t members, std::size_t count) const {
     return std::visit([&](const auto& collective) { return collective.plan(members, count); }, choice);

@@ -20,6 +20,7 @@
 #include "comdml/report/run_page.hpp"
 #include "comdml/report/sweep_page.hpp"
 #include "config_file.hpp"
+#include "report_file.hpp"
 
 namespace program {
 
@@ -109,16 +110,24 @@ sweep_entry load_sweep(const fs::path& folder) {
   return sweep;
 }
 
-int write_report(const fs::path& folder, const std::string& out, std::optional<std::uint64_t> round) {
-  std::error_code failure;
-  if (!fs::is_directory(folder, failure))
-    throw input_error{folder.string(), "is not a folder", "give a folder that comdml train --out has written"};
-  const fs::path file = out.empty() ? folder / "report.html" : fs::path{out};
+}  // namespace
+
+void write_report(const fs::path& folder, const fs::path& file, std::optional<std::uint64_t> round) {
   const auto html = [&]() -> std::string {
     if (is_file(folder / "metrics.jsonl")) return comdml::report::html(load_run(folder), round);
     return comdml::report::html(load_sweep(folder), round);
   };
   comdml::replace_file(file, html());
+}
+
+namespace {
+
+int report(const fs::path& folder, const std::string& out, std::optional<std::uint64_t> round) {
+  std::error_code failure;
+  if (!fs::is_directory(folder, failure))
+    throw input_error{folder.string(), "is not a folder", "give a folder that comdml train --out has written"};
+  const fs::path file = out.empty() ? folder / "report.html" : fs::path{out};
+  write_report(folder, file, round);
   std::cout << "report: " << file.string() << std::endl;
   return exit_code::done;
 }
@@ -147,7 +156,7 @@ action add_report(command options) {
     if (given->folders.size() != 1)
       throw input_error{"DIR", text(given->folders.size(), " folders were given"),
                         "give one; it may hold several runs"};
-    return write_report(given->folders.front(), given->out, given->round);
+    return report(given->folders.front(), given->out, given->round);
   };
 }
 

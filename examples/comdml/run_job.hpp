@@ -84,6 +84,7 @@ comdml::learn::settings<J> settings_of(const train_task& task) {
                               .minimum_gain = o.minimum_gain.value_or(.1),
                               .move_cost = o.move_cost.value_or(0),
                               .optimizer_slots = static_cast<double>(how.optimizer.slots())});
+  if (task.pairing) how.pairing = *task.pairing;
   how.collective = choose<any_collective>(o.collective, pair{"halving-doubling", comm::halving_doubling{}},
                                           pair{"ring", comm::ring{}});
   how.weight_wire = wire_of(o.weight_wire);

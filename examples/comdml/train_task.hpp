@@ -17,6 +17,7 @@
 #include "comdml/nn/layer.hpp"
 #include "models.hpp"
 #include "options.hpp"
+#include "pairings.hpp"
 
 namespace program {
 
@@ -28,7 +29,8 @@ struct train_task {
   comdml::fleet::description fleet;
   comdml::fleet::split_profile profile;
   std::optional<comdml::nn::model_state<float>> initial;
-  comdml::comm::emulation emulated{};  ///< under the wall clock
+  comdml::comm::emulation emulated{};    ///< under the wall clock
+  std::optional<any_pairing> pairing{};  ///< instead of the one that the options name
 
   [[nodiscard]] any_network network() const {
     return make_model(options.model, *options.shortcut, images.train.shape(), images.train.classes());
