@@ -118,7 +118,7 @@ TEST_CASE("usage") {
     std::string told;
   };
   for (const fault& one : {
-           fault{{"trian"}, "one of train, simulate, plan"},
+           fault{{"trian"}, "one of train, simulate, compare"},
            fault{{"trian"}, "\"trian\""},
            fault{{"trian", "--help"}, "\"trian\""},
            fault{{"--bogus"}, "\"--bogus\""},
