@@ -53,14 +53,16 @@ TEST_CASE("halves of all cuts meet in the sum") {
       const auto kept = net.parameters(split::kept_units(net, split_point{k}));
       const auto kept_statistics = net.statistics(split::kept_units(net, split_point{k}));
       const auto& values = joined.body.model.parameters;
+      std::size_t wrong = 0;
       for (std::size_t i = 0; i < values.size(); ++i) {
         const float expected = i < kept.end ? 0.25F * 3 + 0.75F * 5 : 0.75F * 5 + 0.25F * 7;
-        REQUIRE(values[i] == expected);
+        wrong += values[i] != expected ? 1 : 0;
         for (std::size_t slot = 0; slot < 2; ++slot)
-          REQUIRE(joined.body.optimizer.values[slot * values.size() + i] == (with_optimizer ? expected : 1));
+          wrong += joined.body.optimizer.values[slot * values.size() + i] != (with_optimizer ? expected : 1) ? 1 : 0;
       }
       for (std::size_t i = 0; i < joined.body.model.statistics.size(); ++i)
-        REQUIRE(joined.body.model.statistics[i] == (i < kept_statistics.end ? 4.5F : 5.5F));
+        wrong += joined.body.model.statistics[i] != (i < kept_statistics.end ? 4.5F : 5.5F) ? 1 : 0;
+      CHECK(wrong == 0);
       CHECK(joined.body.optimizer.updates == (with_optimizer ? 4.5 : 1));
       CHECK(joined.heads[2].model.parameters == std::vector<float>(5, 3));
       CHECK(joined.heads[0].model.parameters == std::vector<float>(5, 1));  // nobody used it
