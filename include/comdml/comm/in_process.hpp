@@ -37,7 +37,7 @@ class in_process {
   class endpoint;
 
   explicit in_process(link_matrix links, in_process_options options = {})
-      : links_{std::move(links)}, options_{options}, kill_times_(links_.agents(), seconds::infinity()) {
+      : links_{std::move(links)}, options_{std::move(options)}, kill_times_(links_.agents(), seconds::infinity()) {
     COMDML_REQUIRE(options_.window > 0 && options_.compute_slots > 0, "window ", options_.window, ", compute slots ",
                    options_.compute_slots);
     options_.emulated.require_for(links_.agents());
