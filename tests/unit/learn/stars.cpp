@@ -166,8 +166,8 @@ TEST_CASE("weights travel by a codec as changes: a quarter of the bytes, and muc
   const auto exact = train(how, unlike(3));
   for (const auto& [codec, bytes, loss] :
        {std::tuple{comm::wire_codec{comm::fp16{}}, .51, .05}, {comm::wire_codec{comm::int8{}}, .27, .1}}) {
-    CAPTURE(codec.name);
     how.weight_wire = codec;
+    CAPTURE(how.weight_wire.name);
     const auto coded = train(how, unlike(3));
     CHECK(coded.rounds.back().weight_bytes < bytes * exact.rounds.back().weight_bytes);
     CHECK(coded.rounds.back().elapsed < exact.rounds.back().elapsed);
