@@ -92,6 +92,12 @@ std::string joined(const std::vector<std::string>& names) { return one_of{names}
 }  // namespace
 
 void require_meaning(const train_options& options) {
+  if (options.replan != "measured")
+    for (const auto& [name, value] :
+         {std::pair{"--minimum-gain", options.minimum_gain}, std::pair{"--move-cost", options.move_cost}})
+      if (value)
+        throw input_error{name, "pairs only change where plans are made from what is measured",
+                          "add --replan measured, or leave it out"};
   const std::string& algorithm = options.algorithm;
   const auto given = values_of(options);
   const auto untouched = std::make_unique<train_options>();  // not on the stack: g++ 12 thinks it uninitialized there

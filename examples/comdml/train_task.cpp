@@ -56,12 +56,6 @@ comdml::fleet::split_profile make_profile(const train_options& options, const an
 }  // namespace
 
 train_task prepare(train_options options) {
-  if (options.replan != "measured")
-    for (const auto& [name, value] :
-         {std::pair{"--minimum-gain", options.minimum_gain}, std::pair{"--move-cost", options.move_cost}})
-      if (value)
-        throw input_error{name, "pairs only change where plans are made from what is measured",
-                          "add --replan measured, or leave it out"};
   require_meaning(options);
   if (!options.shortcut) options.shortcut = usual_shortcut(options.model);
   if (!options.learning_rate) options.learning_rate = options.optimizer == "adam" ? 0.001 : 0.02;

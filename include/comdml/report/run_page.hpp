@@ -92,17 +92,27 @@ inline constexpr std::size_t most_rows = 24;
   return out;
 }
 
+/// Seconds that all agents together waited in all rounds: had nobody been helped, and as it went, stalls included.
+struct waiting_sums {
+  double before = 0;
+  double after = 0;
+};
+[[nodiscard]] inline waiting_sums waiting_of(const std::vector<round_sums>& totals) {
+  waiting_sums sums;
+  for (const round_sums& one : totals) {
+    sums.before += one.waiting_alone;
+    sums.after += one.spent[static_cast<std::size_t>(learn::activity::waiting)] +
+                  one.spent[static_cast<std::size_t>(learn::activity::sending)];
+  }
+  return sums;
+}
+
 /// Waiting, before and after, by agent and over the rounds.
 [[nodiscard]] inline std::string idle_section(const run_entry& run, const shown_round& shown,
                                               const std::vector<pair_entry>& pairs) {
   const round_view view = view_of(shown, pairs);
   std::string out;
-  double before = 0, after = 0;
-  for (const round_sums& one : run.timeline->totals) {
-    before += one.waiting_alone;
-    after += one.spent[static_cast<std::size_t>(learn::activity::waiting)] +
-             one.spent[static_cast<std::size_t>(learn::activity::sending)];
-  }
+  const auto [before, after] = waiting_of(run.timeline->totals);
   if (before > 0)
     out += paragraph(
         text("Over ", run.timeline->totals.size(), " rounds, all agents together waited ", duration(after, before),
@@ -253,12 +263,7 @@ inline constexpr std::size_t most_rows = 24;
                           : text(run.rounds.size(), " rounds")});
   if (helped) tiles.push_back({"Time saved", percent(1 - time / *last.simulated_alone), "by helping, same rounds"});
   if (run.timeline) {
-    double before = 0, after = 0;
-    for (const round_sums& one : run.timeline->totals) {
-      before += one.waiting_alone;
-      after += one.spent[static_cast<std::size_t>(learn::activity::waiting)] +
-               one.spent[static_cast<std::size_t>(learn::activity::sending)];
-    }
+    const auto [before, after] = detail::waiting_of(run.timeline->totals);
     if (before > 0)
       tiles.push_back({"Waiting saved", percent(1 - after / before),
                        duration(after, before) + " instead of " + duration(before, before)});
