@@ -25,7 +25,7 @@ struct experiment {
     std::uint64_t batch = 100;
     std::uint64_t batches = 50;  ///< of an agent's round, all local epochs together
     std::string cuts = "every_block";
-    std::string auxiliary_head = "pool_linear";
+    std::string auxiliary_head = "convolution_pool_linear";
     std::uint64_t rounds = 3;  ///< that are played where nothing is learned
   };
   /// A fleet and its links.

@@ -28,7 +28,7 @@ struct train_options {
   std::string model = "resnet8";
   std::optional<std::string> shortcut{};
   std::string cuts = "every_block";
-  std::string auxiliary_head = "pool_linear";
+  std::string auxiliary_head = "convolution_pool_linear";
 
   fleet_options fleet{};
   std::uint64_t rounds = 20;

@@ -36,7 +36,7 @@ struct any_head {
   any_network (*build)(image_shape, std::size_t);
 
   /// Requires one of --auxiliary-head's values.
-  explicit any_head(const std::string& name = "pool_linear")
+  explicit any_head(const std::string& name = "convolution_pool_linear")
       : build{name == "pool_linear" ? make_pool_linear : make_convolution_pool_linear} {}
 
   template <std::same_as<float> T>

@@ -27,7 +27,7 @@ struct profile_options {
   std::uint64_t batch = 100;
   std::string images = "cifar10";
   std::string cuts = "every_block";
-  std::string auxiliary_head = "pool_linear";
+  std::string auxiliary_head = "convolution_pool_linear";
   std::string wire = "fp32";
   std::uint64_t repetitions = 5;
   std::string out{};

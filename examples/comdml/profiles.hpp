@@ -17,7 +17,7 @@ namespace program {
 /// What a profile is made for.
 struct profile_request {
   std::string model;
-  std::string auxiliary_head = "pool_linear";
+  std::string auxiliary_head = "convolution_pool_linear";
   std::string cuts = "every_block";
   std::string wire = "fp32";
   std::size_t batch = 0;

@@ -26,7 +26,7 @@ struct simulate_options {
   std::string model = "resnet56";
   std::string images = "cifar10";
   std::string cuts = "every_block";
-  std::string auxiliary_head = "pool_linear";
+  std::string auxiliary_head = "convolution_pool_linear";
   std::string profile = "analytic";
   std::uint64_t batch = 100;
   std::uint64_t own_images = 5000;

@@ -112,7 +112,7 @@ TEST_CASE("config.toml is complete, taken back, and gives the same weights") {
                           "--cuts",
                           "stages",
                           "--auxiliary-head",
-                          "convolution_pool_linear",
+                          "pool_linear",
                           "--agents",
                           "5",
                           "--rounds",

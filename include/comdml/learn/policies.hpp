@@ -42,7 +42,7 @@ enum class optimizer_carry {
 struct default_policies {
   using model = nn::resnet<20>;
   using cuts = split::every_block;
-  using auxiliary_head = split::pool_linear;
+  using auxiliary_head = split::convolution_pool_linear;
   using loss = nn::softmax_cross_entropy;
   using optimizer = nn::sgd;
   using schedule = nn::constant;

@@ -21,9 +21,6 @@ struct alone_job : job {
 struct all_reduce_job : job {
   using algorithm = learn::all_reduce;
 };
-struct forced_job : job {
-  using pairing = always_pair;
-};
 struct adam_job : job {
   using optimizer = nn::adam;
 };

@@ -17,10 +17,6 @@ namespace {
 
 using namespace support;
 
-struct forced_job : job {
-  using pairing = always_pair;
-};
-
 /// Not-a-number as soon as a batch holds an image of class 9.
 struct allergic_loss {
   template <class T>

@@ -72,5 +72,8 @@ struct always_pair {
     return pairing::complete(fleet, assignments, cost);
   }
 };
+struct forced_job : job {
+  using pairing = always_pair;
+};
 
 }  // namespace support

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "../../effort.hpp"
 #include "comdml/comm/in_process.hpp"
 #include "comdml/pairing/auction.hpp"
 #include "comdml/pairing/bottleneck.hpp"
@@ -88,7 +89,7 @@ TEST_CASE("the auction is within 1 % of the best pairs on average, within 2 % at
   };
   for (std::uint64_t seed = 1; seed <= 100; ++seed) look(published_fleet(seed, 10));
   for (std::uint64_t seed = 1; seed <= 10; ++seed) look(published_fleet(seed, 100));
-  for (std::uint32_t number = 0; number < 500; ++number) look(two_way_fleet(number, 1 + number % 40));
+  for (std::uint32_t number = 0; number < effort::cases(500); ++number) look(two_way_fleet(number, 1 + number % 40));
   CHECK(sum / static_cast<double>(fleets) <= .01);
   CHECK(worst <= .02);
   const auto sent = count(pairing::auction<>{}.rehearse(published_fleet(1, 100)));
