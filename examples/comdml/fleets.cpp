@@ -159,7 +159,7 @@ comdml::fleet::description make_fleet(const fleet_options& options, const play_o
   }
   if (!options.trace.empty()) fleet::read_trace(made, options.trace);
   std::ranges::stable_sort(made.changes, {}, &fleet::speed_change::from);  // a trace's lie among those redrawn
-  made.jitter = 1e-3 * comdml::seconds{play.jitter};
+  made.jitter = 1e-3 * comdml::seconds{options.jitter};
   made.sampled = play.sample;
   return made;
 }

@@ -22,13 +22,13 @@ struct fleet_options {
   std::string topology = "complete";
   std::string links = "symmetric";
   double latency = 0;  ///< in milliseconds
+  double jitter = 0;   ///< in milliseconds
   std::string change{};
   std::string trace{};
 };
 
 /// What only a simulation can play, so far.
 struct play_options {
-  double jitter = 0;  ///< in milliseconds
   double sample = 1;
   std::string come_and_go{};
 };
@@ -66,6 +66,8 @@ void visit_options(Options& o, Visitor&& v, std::uint64_t most_agents) {
   v.text("links", o.links, "KIND", one_of({"symmetric", "asymmetric"}),
          "whether the two directions of a link are alike, or each is drawn for itself; not for a fleet file");
   v.number("latency", o.latency, {0, 1e6}, "milliseconds, of every link; not for a fleet file");
+  v.number("jitter", o.jitter, {0, 1e6},
+           "milliseconds by which a link's latency is longer at most, drawn for each link and round");
   v.text("change", o.change, "SHARE:ROUNDS", change_check,
          "every so many rounds that share of the agents gets another speed, drawn from the fleet's (0.3:50, say) "
          "[default: none]");
@@ -76,8 +78,6 @@ void visit_options(Options& o, Visitor&& v, std::uint64_t most_agents) {
 template <class Options, class Visitor>
   requires std::same_as<std::remove_const_t<Options>, play_options>
 void visit_options(Options& o, Visitor&& v) {
-  v.number("jitter", o.jitter, {0, 1e6},
-           "milliseconds by which a link's latency is longer at most, drawn for each link and round");
   v.number("sample", o.sample, {0, 1, true}, "share of the agents, drawn anew, that takes part in a round");
   v.text("come-and-go", o.come_and_go, "LEAVE:RETURN", come_and_go_check,
          "probabilities with which an agent leaves before a round, and one that is away returns (0.1:0.5, say) "

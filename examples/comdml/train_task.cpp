@@ -36,8 +36,8 @@ comdml::data::image_lists deal(const train_options& options, const comdml::data:
 comdml::fleet::description training_fleet(const train_options& options, comdml::batches_per_second one_thread) {
   comdml::fleet::description fleet =
       make_fleet(options.fleet, {}, most_agents, options.rounds, options.seed, one_thread);
-  if (!fleet.link_changes.empty() || !fleet.presence.empty())
-    throw input_error{options.fleet.trace, "changes links, or who is there, which training cannot play yet",
+  if (!fleet.presence.empty())
+    throw input_error{options.fleet.trace, "changes who is there, which training cannot play yet",
                       "leave those lines out, or play the trace by comdml simulate"};
   return fleet;
 }

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <deque>
 #include <exception>
+#include <functional>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -38,6 +39,8 @@ struct in_process_options {
   std::size_t compute_slots = std::max(1U, std::thread::hardware_concurrency());
   /// Under the wall clock.
   emulation emulated{};
+  /// The link that a message of this round takes, where links change; empty: as the network's, always.
+  std::function<directed_link(agent_id from, agent_id to, round_index round)> link_of{};
 };
 
 namespace detail {
@@ -50,6 +53,7 @@ class in_process_session {
       : links_{links},
         window_{options.window},
         emulated_{options.emulated},
+        link_of_{options.link_of},
         slots_{options.compute_slots},
         time_(links.agents(), kill_times),
         agents_(links.agents()),
@@ -82,7 +86,7 @@ class in_process_session {
   }
 
   result send(agent_id self, agent_id to, const tag& what, std::vector<std::byte> data, seconds deadline) {
-    require_link(self, to);
+    require_link(self, to, what.round);
     require_deadline(deadline);
     const channel own{self, what};
     inbox& target = agents_[to.value].messages;
@@ -95,7 +99,7 @@ class in_process_session {
         const bytes size{static_cast<double>(data.size())};
         seconds& link_free = link_free_[self.value * links_.agents() + to.value];
         const bool at_once = Time::real && !emulated_.links;
-        const seconds arrival = at_once ? now : link_arrival(links_(self, to), link_free, now, size);
+        const seconds arrival = at_once ? now : link_arrival(link(self, to, what.round), link_free, now, size);
         target[own].push_back({arrival, std::move(data)});
         time_.changed(to);
         return result::ok;
@@ -106,7 +110,7 @@ class in_process_session {
   }
 
   delivery receive(agent_id self, std::span<const channel> channels, seconds deadline) {
-    for (const channel& one : channels) require_link(one.from, self);
+    for (const channel& one : channels) require_link(one.from, self, one.tag.round);
     require_deadline(deadline);
     inbox& messages = agents_[self.value].messages;
     const waiting_call call{[&] { return next_event(messages, channels, deadline); },
@@ -128,7 +132,7 @@ class in_process_session {
   }
 
   std::optional<published> peek(agent_id self, agent_id peer) {
-    require_link(peer, self);
+    require_link(peer, self, std::nullopt);
     return act(self, {}, [&](seconds now) -> std::optional<std::optional<published>> {
       std::optional<published> seen = agents_[peer.value].board;
       if (seen) seen->age = now - seen->age;
@@ -239,14 +243,21 @@ class in_process_session {
   [[nodiscard]] bool is_linked(agent_id from, agent_id to) const {
     return from != to && links_(from, to).rate > bits_per_second{};
   }
-  void require_link(agent_id from, agent_id to) const {
-    COMDML_REQUIRE(is_linked(from, to), "there is no link from agent ", from, " to agent ", to);
+  [[nodiscard]] directed_link link(agent_id from, agent_id to, std::uint32_t round) const {
+    return link_of_ ? link_of_(from, to, round_index{round}) : links_(from, to);
+  }
+  /// \param round  that a message belongs to; nullopt: none
+  void require_link(agent_id from, agent_id to, std::optional<std::uint32_t> round) const {
+    const bool linked = round && link_of_ ? from != to && link_of_(from, to, round_index{*round}).rate.value() > 0
+                                          : is_linked(from, to);
+    COMDML_REQUIRE(linked, "there is no link from agent ", from, " to agent ", to);
   }
   static void require_deadline(seconds deadline) { COMDML_REQUIRE(!std::isnan(deadline.value()), "no number"); }
 
   const link_matrix& links_;
   std::size_t window_;
   emulation emulated_;
+  std::function<directed_link(agent_id, agent_id, round_index)> link_of_;
   compute_slots slots_;
   mutable std::mutex mutex_;
   Time time_;

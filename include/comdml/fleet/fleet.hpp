@@ -55,7 +55,8 @@ struct presence_change {
 /// A fleet: agent i is agents[i]; `links` has the same number of agents. Of changes of one thing, those of a later
 /// round come later; nobody is told of them, so plans follow them only where speeds are measured.
 ///
-/// Speed changes are played by training and by simulation, all others by simulation only, so far.
+/// Changes of speeds and links, and jitter, are played by training and by simulation; presence and a sampled share by
+/// simulation only, so far.
 struct description {
   std::vector<agent_profile> agents;
   link_matrix links;

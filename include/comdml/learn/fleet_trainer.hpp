@@ -21,6 +21,7 @@
 #include "comdml/data/image_set.hpp"
 #include "comdml/data/shard.hpp"
 #include "comdml/fleet/fleet.hpp"
+#include "comdml/fleet/rounds.hpp"
 #include "comdml/learn/agent.hpp"
 #include "comdml/learn/free_run.hpp"
 #include "comdml/learn/history.hpp"
@@ -57,19 +58,27 @@ class fleet_trainer {
     const auto memory = std::make_shared<typename agent<J>::workspaces>();
     const std::size_t threads_each = emulated_.shares.empty() ? std::max<std::size_t>(1, threads_ / agents) : 1;
     const execution exec{static_cast<int>(threads_each)};
-    const comm::routes routes{fleet_.links};
+    require_playable();
+    const fleet::links_by_round links{fleet_, settings_.rounds};
+    std::vector<std::pair<round_index, comm::routes>> ways;  // round by round, where they change
+    for (const auto& [from, table] : links.tables()) ways.emplace_back(from, comm::routes{table});
+    const comm::routes routes = ways.front().second;
+    ways.erase(ways.begin());
     settings<J> how = settings_;
     settle(how.algorithm, routes);
     history past;
     const bool without_rounds = is_free<session<J, data::shard<Set>>>(how.algorithm);
     const auto beside = without_rounds ? free_channel(how, routes, train, shards, past, observer)
                                        : std::make_shared<side_channel>(agents);
-    network line{fleet_.links, {.compute_slots = threads_, .emulated = emulated_}};
+    comm::in_process_options options{.compute_slots = threads_, .emulated = emulated_};
+    if (!ways.empty() || fleet_.jitter > seconds{})
+      options.link_of = [&links](agent_id from, agent_id to, round_index round) { return links.link(from, to, round); };
+    network line{fleet_.links, options};
     const auto live = [&](typename J::transport& endpoint) {
       const std::size_t i = endpoint.self().value;
       const data::shard<Set> own{train, shards[i]};
       const data::shard<Set> own_test{test, every(agents, i, test.size())};
-      membership mine{routes, fleet_.agents[i].speed, fleet_.agents[i].memory, {}, beside};
+      membership mine{routes, fleet_.agents[i].speed, fleet_.agents[i].memory, {}, ways, beside};
       for (const fleet::speed_change& change : fleet_.changes)
         if (change.agent == endpoint.self()) mine.changes.emplace_back(change.from, change.speed);
       agent<J> self{endpoint, std::move(mine), how, exec, memory};
@@ -93,6 +102,13 @@ class fleet_trainer {
   }
 
  private:
+  void require_playable() const {
+    if (!fleet_.presence.empty() || fleet_.sampled < 1)
+      throw input_error{"fleet",
+                        "agents come and go, or only a share takes part in a round, which training cannot play",
+                        "simulate it: simulation::simulator"};
+  }
+
   /// What agents without rounds show each other, and what becomes of it.
   template <Dataset Set, class Shards, class O>
   std::shared_ptr<side_channel> free_channel(const settings<J>& how, const comm::routes& routes, const Set& train,
@@ -100,6 +116,9 @@ class fleet_trainer {
     if (!std::same_as<typename J::transport, comm::in_process<comm::virtual_time>::endpoint>)
       throw input_error{"algorithm", "it knows no rounds, only time, which has to be simulated",
                         "use the virtual clock, or an algorithm that has rounds"};
+    if (!fleet_.link_changes.empty() || fleet_.jitter > seconds{})
+      throw input_error{"algorithm", "it knows no rounds, and the fleet's links change with them",
+                        "use an algorithm that has rounds, or links that stay as they are"};
     const blueprint<J> model{how, train.shape(), train.classes()};
     past.state = model.start(how).body.model;
     instants when{.interval = {}, .count = how.rounds};

@@ -51,9 +51,8 @@ class joint_planning {
   /// Pairs made by messages between neighbors; then everyone tells who helps it, for the join and the report.
   [[nodiscard]] pairing::plan negotiate(const fleet::instance& fleet, line& everyone) requires
       LocalPairingPolicy<typename J::pairing, typename J::transport> {
-    if (!place_) place_ = pairing::spanning_trees(everyone.links())[everyone.rank_of(everyone.self())];
     pairing::neighborhood view = planner_.policy().view(fleet, everyone.self());
-    view.place = *place_;
+    view.place = pairing::spanning_trees(everyone.links())[everyone.rank_of(everyone.self())];
     const pairing::negotiated own =
         planner_.policy().negotiate(everyone.transport(), std::move(view), everyone.tag(message_kind::negotiation));
     comm::message_writer message;
@@ -88,7 +87,6 @@ class joint_planning {
   }
 
   pairing::planner<typename J::pairing> planner_;
-  std::optional<pairing::tree_place> place_;  ///< in the tree of the negotiations
 };
 
 }  // namespace comdml::learn

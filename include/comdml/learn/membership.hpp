@@ -16,8 +16,8 @@ namespace comdml::learn {
 
 /// What an agent knows of the fleet before the first round.
 struct membership {
-  /// Declared links of all agents and the ways along them, `comm::routes{links}`; every agent must be given the same
-  /// ones. Agents of one process copy one object: copies share its tables.
+  /// Links of all agents in the first round and the ways along them, `comm::routes{links}`; every agent must be given
+  /// the same ones. Agents of one process copy one object: copies share its tables.
   comm::routes routes;
   /// Own speed, in mini-batches of full-model training per second.
   batches_per_second speed;
@@ -25,6 +25,8 @@ struct membership {
   bytes memory = bytes::infinity();
   /// How the own speed turns out to be, from these rounds on, ascending; not told to anybody.
   std::vector<std::pair<round_index, batches_per_second>> changes{};
+  /// The ways from these rounds on, ascending, where links change; every agent must be given the same ones.
+  std::vector<std::pair<round_index, comm::routes>> other_routes{};
   /// What agents of one process show each other beside the transport; only some algorithms need one.
   std::shared_ptr<side_channel> beside{};
 };

@@ -18,6 +18,7 @@
 #include "comdml/concepts.hpp"
 #include "comdml/core/errors.hpp"
 #include "comdml/learn/control.hpp"
+#include "comdml/learn/membership.hpp"
 #include "comdml/learn/timeline.hpp"
 
 namespace comdml::learn {
@@ -55,8 +56,8 @@ enum class message_kind : std::uint16_t {
 template <Transport T>
 class peers {
  public:
-  peers(T& line, const comm::routes& everyone, const control& hold)
-      : line_{line}, control_{hold}, group_{epoch_index{}, everyone} {}
+  peers(T& line, const membership& fleet, const control& hold)
+      : line_{line}, control_{hold}, group_{epoch_index{}, fleet.routes}, other_routes_{fleet.other_routes} {}
 
   [[nodiscard]] T& transport() noexcept { return line_; }
   [[nodiscard]] agent_id self() const { return line_.self(); }
@@ -69,6 +70,8 @@ class peers {
 
   void begin_round(round_index round) {
     round_ = round;
+    for (; !other_routes_.empty() && other_routes_.front().first <= round; other_routes_.erase(other_routes_.begin()))
+      group_.routes = other_routes_.front().second;
     if (control_.recorder) control_.recorder->begin_round(self(), round);
   }
   [[nodiscard]] round_index round() const noexcept { return round_; }
@@ -144,6 +147,7 @@ class peers {
   T& line_;
   const control& control_;
   comm::group group_;
+  std::vector<std::pair<round_index, comm::routes>> other_routes_;  ///< of later rounds
   round_index round_{};
 };
 

@@ -43,12 +43,15 @@ class relay {
 
  private:
   const std::vector<agent_id>& path(agent_id from, agent_id to) {
+    if (fleet_.round() != round_) known_.clear();  // links may be others
+    round_ = fleet_.round();
     std::vector<agent_id>& way = known_[{from, to}];
     if (way.empty()) way = fleet_.routes().linked(from, to) ? std::vector{from, to} : fleet_.routes().path(from, to);
     return way;
   }
 
   peers<T>& fleet_;
+  round_index round_{};
   std::map<std::pair<agent_id, agent_id>, std::vector<agent_id>> known_;
 };
 

@@ -52,7 +52,7 @@ class session {
         beside_{fleet.beside},
         exec_{exec},
         model_{how, images.shape(), images.classes()},
-        fleet_{line, fleet.routes, hold},
+        fleet_{line, fleet, hold},
         training_{how, model_, images, fleet.speed, fleet_, memory, exec},
         committed_{model_.start(how)},
         planning_{how},

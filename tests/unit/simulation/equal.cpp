@@ -221,6 +221,31 @@ TEST_CASE("simulated times are those of training: epochs, a kept optimizer, code
   CHECK(check_equal(how, changing, 60) > 0);
 }
 
+TEST_CASE("simulated times are those of training: links that change, go and come, and jitter") {
+  auto how = settings_of(4);
+  how.rounds = 4;
+  how.pairing = crowds();
+  fleet::description fleet = random_fleet(12, 5, comm::complete_graph{});
+  const auto change = [&](std::uint32_t round, std::uint32_t from, std::uint32_t to, std::optional<double> megabits) {
+    fleet.link_changes.push_back({round_index{round}, agent_id{from}, agent_id{to},
+                                  megabits ? std::optional{megabits_per_second(*megabits)} : std::nullopt,
+                                  seconds{.01 * round}});
+  };
+  change(0, 0, 1, 3);
+  change(1, 1, 2, 0);  // over others from now on
+  change(1, 0, 1, std::nullopt);
+  change(3, 1, 2, 50);
+  change(3, 4, 3, 0);
+  CHECK(check_equal(how, fleet, 60) > 0);
+  fleet.jitter = seconds{.05};
+  CHECK(check_equal(how, fleet, 60) > 0);
+  how.algorithm.paired = false;
+  CHECK(check_equal(how, fleet, 60) == 0);
+  fleet.jitter = {};
+  CHECK(trained(how, fleet, 60).past.rounds.back().elapsed !=
+        trained(how, random_fleet(12, 5, comm::complete_graph{}), 60).past.rounds.back().elapsed);
+}
+
 TEST_CASE("simulated times are those of training: a window that is full, and one agent") {
   auto how = settings_of(2);
   how.rounds = 1;

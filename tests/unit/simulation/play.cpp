@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 /// \file
-/// Simulated rounds that training cannot play: change, absence, samples, jitter, and weights to neighbors only.
+/// Simulated rounds that training cannot play: absence, samples, and weights to neighbors only.
 #include <doctest/doctest.h>
 
 #include <algorithm>
