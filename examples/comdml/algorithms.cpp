@@ -39,6 +39,8 @@ const std::vector<meaning>& meanings() {
       {"wire", {"comdml", "splitlearning"}},
       {"weight-wire", {"comdml", "allreduce", "fedavg"}},
       {"collective", {"comdml", "allreduce", "dpsgd", "gossip", "braintorrent"}},
+      {"sample", {"comdml", "allreduce"}},
+      {"come-and-go", {"comdml", "allreduce"}},
       {"server", {"fedavg", "splitlearning"}},
       {"cut", {"splitlearning"}},
       {"mix-every", {"dpsgd"}},

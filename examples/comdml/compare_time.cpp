@@ -66,7 +66,7 @@ timing add_up(const comdml::fleet::description& fleet, const comdml::fleet::spli
 }  // namespace
 
 comdml::fleet::description fleet_of(const experiment::setting& setting, std::uint64_t rounds, std::uint64_t seed) {
-  comdml::fleet::description fleet = make_fleet(setting.fleet, setting.play, 5000, rounds, seed, {});
+  comdml::fleet::description fleet = make_fleet(setting.fleet, 5000, rounds, seed, {});
   if (!setting.mbps) return fleet;
   const bool complete = setting.fleet.topology == "complete";
   const directed_link link{.rate = comdml::megabits_per_second(*setting.mbps),

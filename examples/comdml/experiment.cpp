@@ -170,9 +170,9 @@ experiment::setting read_setting(table_reader& in, bool learning) {
   in.take("mbps", one.mbps, number_range{0, 1e9, true});
   in.take("wire", one.wire, one_of(wire_choices()));
   in.take("change", one.fleet.change, text_check{change_check});
-  in.take("sample", one.play.sample, number_range{0, 1, true});
+  in.take("sample", one.fleet.sample, number_range{0, 1, true});
   in.require_no_other_keys();
-  if (learning && (!one.fleet.change.empty() || one.play.sample < 1))
+  if (learning && (!one.fleet.change.empty() || one.fleet.sample < 1))
     in.refuse(one.fleet.change.empty() ? "sample" : "change", "is played without learning only",
               "leave it out, or leave [learn] out");
   return one;
@@ -252,7 +252,7 @@ experiment parse_experiment(const std::string& name, const std::string& content)
   if (std::set<std::uint64_t>{read.seeds.begin(), read.seeds.end()}.size() != read.seeds.size())
     in.refuse("seeds", "a seed is there twice", "give each once");
   for (const experiment::setting& one : read.settings)
-    if (one.play.sample < 1 && std::ranges::any_of(read.contenders, [](const auto& contender) {
+    if (one.fleet.sample < 1 && std::ranges::any_of(read.contenders, [](const auto& contender) {
           return contender.algorithm == "fedavg" || contender.algorithm == "splitlearning";
         }))
       throw input_error{name,

@@ -32,7 +32,6 @@ struct experiment {
   struct setting {
     std::string name;
     fleet_options fleet{};
-    play_options play{};
     std::optional<double> mbps{};  ///< of all links; empty: the fleet's own
     std::string wire = "fp32";
   };

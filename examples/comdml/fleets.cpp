@@ -118,8 +118,8 @@ std::string come_and_go_check(const std::string& written) {
   return text('"', written, "\" will not do\n  remedy: give LEAVE:RETURN, two probabilities, say 0.1:0.5");
 }
 
-comdml::fleet::description make_fleet(const fleet_options& options, const play_options& play, std::uint64_t most_agents,
-                                      std::uint64_t rounds, std::uint64_t seed, comdml::batches_per_second one_thread) {
+comdml::fleet::description make_fleet(const fleet_options& options, std::uint64_t most_agents, std::uint64_t rounds,
+                                      std::uint64_t seed, comdml::batches_per_second one_thread) {
   namespace fleet = comdml::fleet;
   namespace comm = comdml::comm;
   const bool complete = options.topology == "complete";
@@ -153,14 +153,14 @@ comdml::fleet::description make_fleet(const fleet_options& options, const play_o
     const auto numbers = *numbers_after("", ":" + options.change);
     fleet::add_redraws(made, {.share = numbers[0], .every = static_cast<std::size_t>(numbers[1]), .rounds = rounds});
   }
-  if (!play.come_and_go.empty()) {
-    const auto numbers = *numbers_after("", ":" + play.come_and_go);
+  if (!options.come_and_go.empty()) {
+    const auto numbers = *numbers_after("", ":" + options.come_and_go);
     fleet::add_presence(made, {.leaves = numbers[0], .returns = numbers[1], .rounds = rounds});
   }
   if (!options.trace.empty()) fleet::read_trace(made, options.trace);
   std::ranges::stable_sort(made.changes, {}, &fleet::speed_change::from);  // a trace's lie among those redrawn
   made.jitter = 1e-3 * comdml::seconds{options.jitter};
-  made.sampled = play.sample;
+  made.sampled = options.sample;
   return made;
 }
 

@@ -24,13 +24,9 @@ struct fleet_options {
   double latency = 0;  ///< in milliseconds
   double jitter = 0;   ///< in milliseconds
   std::string change{};
-  std::string trace{};
-};
-
-/// What only a simulation can play, so far.
-struct play_options {
   double sample = 1;
   std::string come_and_go{};
+  std::string trace{};
 };
 
 [[nodiscard]] std::string topology_check(const std::string& written);
@@ -42,8 +38,8 @@ struct play_options {
 /// The fleet of a run of so many rounds.
 /// \param one_thread  speed of an agent with one processor; zero if that is not known
 /// \throws comdml::input_error
-[[nodiscard]] comdml::fleet::description make_fleet(const fleet_options& options, const play_options& play,
-                                                    std::uint64_t most_agents, std::uint64_t rounds, std::uint64_t seed,
+[[nodiscard]] comdml::fleet::description make_fleet(const fleet_options& options, std::uint64_t most_agents,
+                                                    std::uint64_t rounds, std::uint64_t seed,
                                                     comdml::batches_per_second one_thread);
 
 template <class Options, class Visitor>
@@ -71,17 +67,12 @@ void visit_options(Options& o, Visitor&& v, std::uint64_t most_agents) {
   v.text("change", o.change, "SHARE:ROUNDS", change_check,
          "every so many rounds that share of the agents gets another speed, drawn from the fleet's (0.3:50, say) "
          "[default: none]");
-  v.text("trace", o.trace, "FILE", existing_file,
-         "CSV file of changes, see docs/simulation.md: round, agent, batches_per_second and so on [default: none]");
-}
-
-template <class Options, class Visitor>
-  requires std::same_as<std::remove_const_t<Options>, play_options>
-void visit_options(Options& o, Visitor&& v) {
   v.number("sample", o.sample, {0, 1, true}, "share of the agents, drawn anew, that takes part in a round");
   v.text("come-and-go", o.come_and_go, "LEAVE:RETURN", come_and_go_check,
          "probabilities with which an agent leaves before a round, and one that is away returns (0.1:0.5, say) "
          "[default: all stay]");
+  v.text("trace", o.trace, "FILE", existing_file,
+         "CSV file of changes, see docs/simulation.md: round, agent, batches_per_second and so on [default: none]");
 }
 
 }  // namespace program

@@ -97,6 +97,9 @@ struct any_algorithm {
   void settle(const comdml::comm::routes& ways) {
     std::visit([&](auto& algorithm) { comdml::learn::settle(algorithm, ways); }, choice);
   }
+  [[nodiscard]] bool changing_members() const {
+    return std::visit([](const auto& algorithm) { return comdml::learn::changing_members(algorithm); }, choice);
+  }
   /// Whether it knows no rounds.
   [[nodiscard]] bool is_free() const {
     return std::holds_alternative<comdml::learn::gossip>(choice) ||

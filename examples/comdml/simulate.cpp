@@ -77,7 +77,7 @@ task prepare(simulate_options o) {
   const auto shape = program::images_of(o.images);
   const any_network network = make_model(o.model, usual_shortcut(o.model), shape.shape, shape.classes);
   comdml::fleet::split_profile profile = profile_of(o, network);
-  comdml::fleet::description fleet = make_fleet(o.fleet, o.play, most_simulated, o.rounds, o.seed, profile.speed);
+  comdml::fleet::description fleet = make_fleet(o.fleet, most_simulated, o.rounds, o.seed, profile.speed);
   const std::size_t agents = fleet.agents.size();
   o.fleet.agents = agents;
   if (!neighbors && agents > most_joined)

@@ -21,7 +21,6 @@ namespace program {
 
 struct simulate_options {
   fleet_options fleet{};
-  play_options play{};
 
   std::string model = "resnet56";
   std::string images = "cifar10";
@@ -57,7 +56,6 @@ template <class Options, class Visitor>
 void visit_options(Options& o, Visitor&& v) {
   v.group("Fleet");
   visit_options(o.fleet, v, most_simulated);
-  visit_options(o.play, v);
   v.count("seed", o.seed, {}, "same seed, same rounds");
 
   v.group("Work");

@@ -32,16 +32,6 @@ comdml::data::image_lists deal(const train_options& options, const comdml::data:
       partition);
 }
 
-/// The fleet, as far as training can play it.
-comdml::fleet::description training_fleet(const train_options& options, comdml::batches_per_second one_thread) {
-  comdml::fleet::description fleet =
-      make_fleet(options.fleet, {}, most_agents, options.rounds, options.seed, one_thread);
-  if (!fleet.presence.empty())
-    throw input_error{options.fleet.trace, "changes who is there, which training cannot play yet",
-                      "leave those lines out, or play the trace by comdml simulate"};
-  return fleet;
-}
-
 comdml::fleet::split_profile make_profile(const train_options& options, const any_network& network) {
   const profile_request wanted{.model = options.model,
                                .auxiliary_head = options.auxiliary_head,
@@ -66,7 +56,7 @@ train_task prepare(train_options options) {
   const any_network network = task.network();
   if (!o.init.empty()) task.initial = load_weights(o.init, network);
   task.profile = make_profile(o, network);
-  task.fleet = training_fleet(o, task.profile.speed);
+  task.fleet = make_fleet(o.fleet, most_agents, o.rounds, o.seed, task.profile.speed);
   require_suitable(o, task.fleet);
   if (o.cut && std::ranges::find(task.profile.splits, comdml::split_point{static_cast<std::uint32_t>(*o.cut)},
                                  &comdml::fleet::split_cost::point) == task.profile.splits.end())

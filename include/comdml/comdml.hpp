@@ -21,6 +21,8 @@
 #include "comdml/core/text_file.hpp"
 #include "comdml/core/units.hpp"
 
+#include "comdml/fleet/attendance.hpp"
+#include "comdml/pairing/numbering.hpp"
 #include "comdml/tensor/arena.hpp"
 #include "comdml/tensor/blas_threads.hpp"
 #include "comdml/tensor/gemm.hpp"

@@ -62,7 +62,8 @@ TEST_CASE("impossible topologies, traces and fleets are refused, with the place 
   refused({"--fleet", toml, "--topology", "star"}, "fall into 2 parts: {0 1} {2}");
   refused({"--fleet", toml, "--latency", "5"}, "says what its links are like");
   refused({"--trace", (files / "back.csv").string()}, "back.csv, line 3: time runs backwards");
-  refused({"--trace", (files / "away.csv").string()}, "training cannot play yet");
+  refused({"--trace", (files / "away.csv").string(), "--algorithm", "dpsgd"}, "needs all agents in every round");
+  refused({"--sample", "0.5", "--algorithm", "fedavg"}, "--sample means nothing to --algorithm fedavg");
   refused({"--change", "2:5"}, "\"2:5\" will not do");
   refused({"--fleet", "loguniform:4:1"}, "\"loguniform:4:1\" is not known");
 }
@@ -86,6 +87,10 @@ TEST_CASE("changes of speed, and fleets by name, reach training's simulated time
   const double plain = with({});
   CHECK(with({"--trace", (files / "slow.csv").string()}) > 1.5 * plain);  // two rounds of three take twice as long
   CHECK(with({"--latency", "100"}) > plain + 1);
+  CHECK(with({"--jitter", "100"}) > plain);
+  write(files / "away.csv", "round,agent,present\n2,1,0\n3,1,1\n");
+  CHECK(with({"--trace", (files / "away.csv").string()}) > plain);  // it has to get the model when it comes back
+  CHECK(with({"--sample", "0.5", "--come-and-go", "0.2:0.5"}) != plain);
   CHECK(with({"--change", "1:1"}) == plain);  // redrawn, but all are alike
   CHECK(with({"--fleet", "authors", "--change", "1:1", "--rounds", "4"}) !=
         with({"--fleet", "authors", "--rounds", "4"}));

@@ -44,4 +44,34 @@ class shard {
   std::vector<std::uint32_t> images_;
 };
 
+/// All images of a set, of which each of several agents looks at an even share.
+template <Dataset Set>
+class shares : public shard<Set> {
+ public:
+  explicit shares(const Set& set) : shard<Set>{set, every(1, 0, set.size())}, whole_{&set} {}
+  shares(const Set&& set) = delete;
+
+  [[nodiscard]] shard<Set> of(std::size_t rank, std::size_t agents) const {
+    return {*whole_, every(agents, rank, whole_->size())};
+  }
+
+ private:
+  static std::vector<std::uint32_t> every(std::size_t step, std::size_t first, std::size_t size) {
+    std::vector<std::uint32_t> numbers;
+    for (std::size_t i = first; i < size; i += step) numbers.push_back(static_cast<std::uint32_t>(i));
+    return numbers;
+  }
+
+  const Set* whole_;
+};
+
+/// What an agent looks at of images that it was given: its share if they are for all, else all of them.
+template <Dataset Set>
+[[nodiscard]] decltype(auto) share_of(const Set& set, std::size_t rank, std::size_t agents) {
+  if constexpr (requires { set.of(rank, agents); })
+    return set.of(rank, agents);
+  else
+    return (set);
+}
+
 }  // namespace comdml::data

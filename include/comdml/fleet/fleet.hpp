@@ -55,8 +55,7 @@ struct presence_change {
 /// A fleet: agent i is agents[i]; `links` has the same number of agents. Of changes of one thing, those of a later
 /// round come later; nobody is told of them, so plans follow them only where speeds are measured.
 ///
-/// Changes of speeds and links, and jitter, are played by training and by simulation; presence and a sampled share by
-/// simulation only, so far.
+/// Training and simulation play all of it alike.
 struct description {
   std::vector<agent_profile> agents;
   link_matrix links;

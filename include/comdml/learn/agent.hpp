@@ -4,6 +4,7 @@
 #pragma once
 
 #include <chrono>
+#include <cmath>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -23,6 +24,15 @@ namespace comdml::learn {
 template <class A>
 void settle(A& algorithm, const comm::routes& ways) {
   if constexpr (requires { algorithm.settle(ways); }) algorithm.settle(ways);
+}
+
+/// Whether an algorithm goes on when others take part than in the round before.
+template <class A>
+[[nodiscard]] bool changing_members(const A& algorithm) {
+  if constexpr (requires { algorithm.changing_members(); })
+    return algorithm.changing_members();
+  else
+    return false;
 }
 
 /// Whether an algorithm knows no rounds. One that is chosen at run time, and is a model of both kinds, says so by
@@ -69,20 +79,20 @@ class agent {
   /// The same; `past` grows with every round, and stays when the run throws.
   template <Dataset Images, Dataset Test, Observer O = no_observer>
   void run_into(history& past, const Images& images, const Test* test, O&& observer = {}, const control& hold = {}) {
-    take_part(images, test, observer, hold, &past);
+    take_part(images, test, observer, hold, past, true);
   }
 
-  /// The same for an agent whose history nobody reads: it keeps none.
-  template <Dataset Images, Dataset Test>
-  void run_unrecorded(const Images& images, const Test* test, const control& hold = {}) {
-    no_observer nobody;
-    take_part(images, test, nobody, hold, nullptr);
+  /// The same for agents of one process, which have one history and one observer: the first of those who take part in a
+  /// round tells of it.
+  template <Dataset Images, Dataset Test, Observer O>
+  void run_together(history& past, const Images& images, const Test* test, O& observer, const control& hold = {}) {
+    take_part(images, test, observer, hold, past, false);
   }
 
  private:
-  /// \param past  nullptr = is not wanted
+  /// \param always  whether the history is this agent's own
   template <Dataset Images, Dataset Test, Observer O>
-  void take_part(const Images& images, const Test* test, O& observer, const control& hold, history* past) {
+  void take_part(const Images& images, const Test* test, O& observer, const control& hold, history& past, bool always) {
     const auto shown_at = [this](std::size_t instant) {
       return evaluated(static_cast<std::uint32_t>(instant)) || instant + 1 == settings_.rounds;
     };
@@ -101,23 +111,28 @@ class agent {
           self.finish();
         } catch (const interrupted&) {
           work.beside().show(transport_.self(), work.committed().body);
-          if (past != nullptr) past->interrupted = true;
+          if (always || work.leads()) past.interrupted = true;
         }
         return;
       }
     }
     if constexpr (Algorithm<typename J::algorithm, session<J, Images>>)
-      take_turns(work, schedule, test, observer, past, start);
+      take_turns(work, schedule, test, observer, past, always, start);
   }
 
   /// Round after round.
   template <class Session, Dataset Test, Observer O>
-  void take_turns(Session& work, typename J::schedule& schedule, const Test* test, O& observer, history* past,
-                  std::chrono::steady_clock::time_point start) {
-    if (past != nullptr) past->state = work.committed().body.model;
+  void take_turns(Session& work, typename J::schedule& schedule, const Test* test, O& observer, history& past,
+                  bool always, std::chrono::steady_clock::time_point start) {
+    const auto tells = [&] { return always || work.leads(); };
+    if (tells()) past.state = work.committed().body.model;
     try {
       for (std::uint32_t round = 0; round < settings_.rounds; ++round) {
         bool target_reached = false;
+        const auto how = work.enter(round_index{round});
+        if (how == Session::entry::over) return;
+        if (how == Session::entry::away) continue;
+        if (how == Session::entry::back) schedule = schedule_after(work.results());
         work.begin_round(round_index{round}, schedule.rate(settings_.optimizer.learning_rate));
         const pairing::plan plan = settings_.algorithm.round(work);
         const bool last = round + 1 == settings_.rounds;
@@ -128,21 +143,32 @@ class agent {
           target_reached = settings_.target_accuracy && *report.test_accuracy >= *settings_.target_accuracy;
         }
         schedule.next_round();
-        const verdict wish = observer.on_round(report);
-        if (past != nullptr) {
-          past->rounds.push_back(std::move(report));
-          past->state = work.committed().body.model;  // what the report speaks of, should the next round be interrupted
-          past->target_reached = target_reached;
+        verdict wish = verdict::go_on;
+        if (tells()) {
+          wish = observer.on_round(report);
+          past.rounds.push_back(std::move(report));
+          past.state = work.committed().body.model;  // what the report speaks of, should the next round be interrupted
+          past.target_reached = target_reached;
         }
         if (target_reached || work.anyone_stops(wish == verdict::stop)) break;
       }
       if (!work.common()) {
         work.average_models();
-        if (past != nullptr) past->state = work.committed().body.model;
+        if (tells()) past.state = work.committed().body.model;
       }
     } catch (const interrupted&) {
-      if (past != nullptr) past->interrupted = true;
+      if (tells()) past.interrupted = true;
     }
+  }
+
+  /// As it is after rounds with these test accuracies.
+  [[nodiscard]] typename J::schedule schedule_after(const std::vector<double>& accuracies) const {
+    typename J::schedule schedule = settings_.schedule;
+    for (const double accuracy : accuracies) {
+      if (!std::isnan(accuracy)) schedule.observe(accuracy);
+      schedule.next_round();
+    }
+    return schedule;
   }
 
   [[nodiscard]] bool evaluated(std::uint32_t round) const {

@@ -7,6 +7,8 @@ namespace comdml::learn {
 
 /// A round of all-reduce training. Models Algorithm.
 struct all_reduce {
+  [[nodiscard]] static constexpr bool changing_members() noexcept { return true; }
+
   template <class Session>
   auto round(Session& agent) const {
     const auto plan = agent.everyone_alone();

@@ -8,6 +8,8 @@ namespace comdml::learn {
 
 /// A round of ComDML. Models Algorithm.
 struct comdml {
+  [[nodiscard]] static constexpr bool changing_members() noexcept { return true; }
+
   template <class Session>
   auto round(Session& agent) const {
     const auto plan = agent.agree_on_plan();

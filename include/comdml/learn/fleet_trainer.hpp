@@ -58,12 +58,11 @@ class fleet_trainer {
     const auto memory = std::make_shared<typename agent<J>::workspaces>();
     const std::size_t threads_each = emulated_.shares.empty() ? std::max<std::size_t>(1, threads_ / agents) : 1;
     const execution exec{static_cast<int>(threads_each)};
-    require_playable();
     const fleet::links_by_round links{fleet_, settings_.rounds};
-    std::vector<std::pair<round_index, comm::routes>> ways;  // round by round, where they change
-    for (const auto& [from, table] : links.tables()) ways.emplace_back(from, comm::routes{table});
-    const comm::routes routes = ways.front().second;
-    ways.erase(ways.begin());
+    std::vector<stage> stages = play();
+    const comm::routes routes = stages.front().routes;
+    stages.erase(stages.begin());
+    const auto later = std::make_shared<const std::vector<stage>>(std::move(stages));
     settings<J> how = settings_;
     settle(how.algorithm, routes);
     history past;
@@ -71,21 +70,18 @@ class fleet_trainer {
     const auto beside = without_rounds ? free_channel(how, routes, train, shards, past, observer)
                                        : std::make_shared<side_channel>(agents);
     comm::in_process_options options{.compute_slots = threads_, .emulated = emulated_};
-    if (!ways.empty() || fleet_.jitter > seconds{})
+    if (!fleet_.link_changes.empty() || fleet_.jitter > seconds{})
       options.link_of = [&links](agent_id from, agent_id to, round_index round) { return links.link(from, to, round); };
     network line{fleet_.links, options};
+    const data::shares<Set> tests{test};
     const auto live = [&](typename J::transport& endpoint) {
       const std::size_t i = endpoint.self().value;
       const data::shard<Set> own{train, shards[i]};
-      const data::shard<Set> own_test{test, every(agents, i, test.size())};
-      membership mine{routes, fleet_.agents[i].speed, fleet_.agents[i].memory, {}, ways, beside};
+      membership mine{routes, fleet_.agents[i].speed, fleet_.agents[i].memory, {}, later, beside};
       for (const fleet::speed_change& change : fleet_.changes)
         if (change.agent == endpoint.self()) mine.changes.emplace_back(change.from, change.speed);
       agent<J> self{endpoint, std::move(mine), how, exec, memory};
-      if (i == 0)
-        self.run_into(past, own, &own_test, observer, hold);
-      else
-        self.run_unrecorded(own, &own_test, hold);
+      self.run_together(past, own, &tests, observer, hold);
     };
     try {
       line.run(live);
@@ -102,11 +98,31 @@ class fleet_trainer {
   }
 
  private:
-  void require_playable() const {
-    if (!fleet_.presence.empty() || fleet_.sampled < 1)
-      throw input_error{"fleet",
-                        "agents come and go, or only a share takes part in a round, which training cannot play",
-                        "simulate it: simulation::simulator"};
+  /// The rounds, as far as they are alike in who takes part over which links. \throws run_error if in one nobody does
+  [[nodiscard]] std::vector<stage> play() const {
+    COMDML_REQUIRE(settings_.rounds > 0, settings_.rounds, " rounds");
+    std::vector<stage> stages;
+    fleet::rounds played{fleet_};
+    std::vector<agent_id> members;
+    std::size_t version = 0;
+    for (std::uint32_t number = 0; number < settings_.rounds; ++number) {
+      const round_index round{number};
+      static_cast<void>(played.go_to(round));
+      fleet::turnout turnout = fleet::next_turnout(played.links(), played.participants(), played.present(), members);
+      if (turnout.members.empty()) throw run_error{text("round ", number + 1, ": no agent is there")};
+      // If all are to take part from the start, the routes tell who does not reach whom.
+      if (number == 0 && played.participants().size() == fleet_.agents.size()) turnout.members = played.participants();
+      if (!stages.empty() && turnout.members == members && played.links_version() == version) continue;
+      members = turnout.members;
+      version = played.links_version();
+      stages.push_back({round, comm::routes{played.links(), members}, std::move(turnout.hand_overs)});
+    }
+    const bool all = std::ranges::all_of(
+        stages, [&](const stage& one) { return one.routes.members().size() == fleet_.agents.size(); });
+    if (!all && !changing_members(settings_.algorithm))
+      throw input_error{"algorithm", "it needs all agents in every round, and in this fleet some are away",
+                        "use comdml or allreduce, or a fleet that stays and is connected"};
+    return stages;
   }
 
   /// What agents without rounds show each other, and what becomes of it.
@@ -147,12 +163,6 @@ class fleet_trainer {
           past.rounds.push_back(std::move(report));
           return wish == verdict::go_on;
         });
-  }
-
-  static std::vector<std::uint32_t> every(std::size_t step, std::size_t first, std::size_t size) {
-    std::vector<std::uint32_t> numbers;
-    for (std::size_t i = first; i < size; i += step) numbers.push_back(static_cast<std::uint32_t>(i));
-    return numbers;
   }
 
   fleet::description fleet_;

@@ -103,8 +103,9 @@ class free_agent {
     if (test_ != nullptr && evaluated_(next_)) {
       if (!held_counts_)
         work_.training().compute(seconds{}, [&](auto& memory) {
-          held_counts_ = evaluate(work_.model().net, work_.committed().body.model, *test_, work_.options().loss,
-                                  memory.body, work_.exec(), [&] { fleet().check(); });
+          held_counts_ = evaluate(work_.model().net, work_.committed().body.model,
+                                  data::share_of(*test_, fleet().rank_of(fleet().self()), fleet().members().size()),
+                                  work_.options().loss, memory.body, work_.exec(), [&] { fleet().check(); });
         });
       seen_.test = *held_counts_;
     }

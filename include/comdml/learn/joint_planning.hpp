@@ -18,6 +18,7 @@
 #include "comdml/learn/plan_message.hpp"
 #include "comdml/learn/policies.hpp"
 #include "comdml/pairing/neighborhood.hpp"
+#include "comdml/pairing/numbering.hpp"
 #include "comdml/pairing/plan.hpp"
 #include "comdml/pairing/planner.hpp"
 
@@ -31,11 +32,16 @@ class joint_planning {
 
   explicit joint_planning(const settings<J>& how) : planner_{counting_memory(how)} {}
 
-  /// Negotiated where the policy can be, else made by every agent, or by one for all.
-  [[nodiscard]] pairing::plan next(const fleet::instance& fleet, line& everyone) {
+  /// Negotiated where the policy can be and nobody is away, else made by every agent, or by one for all.
+  /// \param fleet  the members alone, numbered as `names` says
+  [[nodiscard]] pairing::plan next(const fleet::instance& fleet, const pairing::numbering& names, line& everyone) {
     if constexpr (LocalPairingPolicy<typename J::pairing, typename J::transport>)
-      if (pairing::negotiates(planner_.policy())) return negotiate(fleet, everyone);
-    return planner_.planned_by_all() ? planner_.next(fleet) : shared_plan(fleet, everyone);
+      if (pairing::negotiates(planner_.policy()) && names.whole()) return negotiate(fleet, everyone);
+    if (names.members() != names_.members()) {
+      planner_.rewrite([&](pairing::plan last) { return names.numbered(names_.named(std::move(last))); });
+      names_ = names;
+    }
+    return names.named(planner_.planned_by_all() ? planner_.next(fleet) : shared_plan(fleet, everyone));
   }
 
  private:
@@ -87,6 +93,7 @@ class joint_planning {
   }
 
   pairing::planner<typename J::pairing> planner_;
+  pairing::numbering names_;  ///< of the planner's last plan
 };
 
 }  // namespace comdml::learn

@@ -10,9 +10,18 @@
 #include "comdml/comm/routes.hpp"
 #include "comdml/core/ids.hpp"
 #include "comdml/core/units.hpp"
+#include "comdml/fleet/attendance.hpp"
 #include "comdml/learn/side_channel.hpp"
 
 namespace comdml::learn {
+
+/// Rounds with the same members and links, from one on.
+struct stage {
+  round_index from{};
+  comm::routes routes;  ///< of the members
+  /// What is handed over before its first round.
+  std::vector<fleet::hand_over> hand_overs{};
+};
 
 /// What an agent knows of the fleet before the first round.
 struct membership {
@@ -25,8 +34,9 @@ struct membership {
   bytes memory = bytes::infinity();
   /// How the own speed turns out to be, from these rounds on, ascending; not told to anybody.
   std::vector<std::pair<round_index, batches_per_second>> changes{};
-  /// The ways from these rounds on, ascending, where links change; every agent must be given the same ones.
-  std::vector<std::pair<round_index, comm::routes>> other_routes{};
+  /// What comes after the first stage, ascending, where links change or others take part; every agent must be given the
+  /// same ones. nullptr: nothing.
+  std::shared_ptr<const std::vector<stage>> stages{};
   /// What agents of one process show each other beside the transport; only some algorithms need one.
   std::shared_ptr<side_channel> beside{};
 };

@@ -49,7 +49,8 @@ enum class message_kind : std::uint16_t {
   gossip,
   handed_weights,
   returned_gradient,
-  final_average
+  final_average,
+  state
 };
 
 /// All agents of a fleet, as one of them sees them.
@@ -57,7 +58,7 @@ template <Transport T>
 class peers {
  public:
   peers(T& line, const membership& fleet, const control& hold)
-      : line_{line}, control_{hold}, group_{epoch_index{}, fleet.routes}, other_routes_{fleet.other_routes} {}
+      : line_{line}, control_{hold}, group_{epoch_index{}, fleet.routes}, stages_{fleet.stages} {}
 
   [[nodiscard]] T& transport() noexcept { return line_; }
   [[nodiscard]] agent_id self() const { return line_.self(); }
@@ -68,10 +69,20 @@ class peers {
     return static_cast<std::size_t>(std::ranges::find(members(), agent) - members().begin());
   }
 
+  /// Goes on to a round, one by one. \returns what is handed over before it
+  std::span<const fleet::hand_over> enter(round_index round) {
+    round_ = round;
+    if (!stages_ || next_stage_ == stages_->size() || (*stages_)[next_stage_].from > round) return {};
+    const stage& begun = (*stages_)[next_stage_++];
+    group_ = {epoch_index{static_cast<std::uint32_t>(next_stage_)}, begun.routes};
+    return begun.hand_overs;
+  }
+  [[nodiscard]] bool is_member(agent_id agent) const { return std::ranges::binary_search(members(), agent); }
+  /// Whether this agent is the first of those who take part.
+  [[nodiscard]] bool leads() const { return members().front() == self(); }
+
   void begin_round(round_index round) {
     round_ = round;
-    for (; !other_routes_.empty() && other_routes_.front().first <= round; other_routes_.erase(other_routes_.begin()))
-      group_.routes = other_routes_.front().second;
     if (control_.recorder) control_.recorder->begin_round(self(), round);
   }
   [[nodiscard]] round_index round() const noexcept { return round_; }
@@ -147,7 +158,8 @@ class peers {
   T& line_;
   const control& control_;
   comm::group group_;
-  std::vector<std::pair<round_index, comm::routes>> other_routes_;  ///< of later rounds
+  std::shared_ptr<const std::vector<stage>> stages_;
+  std::size_t next_stage_ = 0;
   round_index round_{};
 };
 

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <span>
+#include <vector>
 
 #include "comdml/comm/message.hpp"
 #include "comdml/core/ids.hpp"
@@ -61,6 +62,21 @@ struct round_summary {
   message.write(own.test.seen).write(own.test.right).write(own.test.loss_micro);
   message.write(own.activations.value()).write(own.weights.value());
   message.write(own.now.value()).write(own.digest);
+  return message;
+}
+
+/// What a run has come to, for an agent that did not take part in the last round. The state follows, as in the join.
+struct run_so_far {
+  bytes activations{};
+  bytes weights{};
+  seconds saved{};
+  std::vector<double> results{};  ///< test accuracy by round; not-a-number where nothing was evaluated
+};
+[[nodiscard]] inline comm::message_writer state_record(const run_so_far& run) {
+  comm::message_writer message;
+  message.write(run.activations.value()).write(run.weights.value()).write(run.saved.value());
+  message.write(static_cast<std::uint32_t>(run.results.size()));
+  for (const double accuracy : run.results) message.write(accuracy);
   return message;
 }
 

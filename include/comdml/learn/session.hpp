@@ -8,7 +8,9 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <memory>
+#include <numeric>
 #include <span>
 #include <string_view>
 #include <utility>
@@ -19,6 +21,7 @@
 #include "comdml/comm/routes.hpp"
 #include "comdml/concepts.hpp"
 #include "comdml/core/digest.hpp"
+#include "comdml/data/shard.hpp"
 #include "comdml/fleet/instance.hpp"
 #include "comdml/learn/blueprint.hpp"
 #include "comdml/learn/control.hpp"
@@ -34,6 +37,7 @@
 #include "comdml/learn/records.hpp"
 #include "comdml/learn/round_report.hpp"
 #include "comdml/learn/side_channel.hpp"
+#include "comdml/pairing/numbering.hpp"
 #include "comdml/pairing/plan.hpp"
 
 namespace comdml::learn {
@@ -64,6 +68,37 @@ class session {
   /// The state that all agents agreed on at the end of the last committed round; the agent's own, where models differ.
   [[nodiscard]] replica& committed() noexcept { return committed_; }
 
+  /// What comes of the round that follows for this agent.
+  enum class entry {
+    there,  ///< it takes part, as in the round before
+    back,   ///< it takes part, and was brought up to date: see results()
+    away,   ///< it does not take part
+    over,   ///< nobody brought it up to date: the run has ended
+  };
+
+  /// Goes on to the next round: all agents do, one round after the other. Those who took part in the last one bring the
+  /// others up to date before they go.
+  [[nodiscard]] entry enter(round_index round) {
+    bool back = false;
+    for (const auto& [giver, receiver] : fleet_.enter(round)) {
+      if (giver == fleet_.self()) give_state(receiver);
+      if (receiver != fleet_.self()) continue;
+      if (!take_state(giver)) return entry::over;
+      back = true;
+    }
+    std::erase_if(partners_, [&](agent_id partner) { return !fleet_.is_member(partner); });
+    if (!fleet_.is_member(fleet_.self())) {
+      partners_.clear();
+      return entry::away;
+    }
+    return back ? entry::back : entry::there;
+  }
+
+  /// Test accuracy by round so far, also of rounds without this agent; not-a-number where nothing was evaluated.
+  [[nodiscard]] const std::vector<double>& results() const noexcept { return results_; }
+  /// Whether this agent speaks for all that take part.
+  [[nodiscard]] bool leads() const { return fleet_.leads(); }
+
   void begin_round(round_index round, double learning_rate) {
     fleet_.begin_round(round);
     for (const auto& [from, speed] : changes_)
@@ -93,8 +128,9 @@ class session {
       status.memory = from.read<std::int64_t>();
       if (measured) measurements::read_links(from, sender, links);
     });
-    const auto instance = fleet::make_instance(statuses_, settings_.batch, std::move(links), model_.profile);
-    pairing::plan plan = planning_.next(instance, fleet_);
+    const pairing::numbering names{fleet_.members(), links.agents()};
+    const auto instance = fleet::make_instance(statuses_, settings_.batch, names.links(links), model_.profile);
+    pairing::plan plan = planning_.next(instance, names, fleet_);
     require_same(plan);
     if (measured) partners_ = partners_in(plan);
     return plan;
@@ -216,7 +252,8 @@ class session {
     evaluation own;
     if (test != nullptr)
       training_.compute(seconds{}, [&](auto& memory) {
-        own = evaluate(model_.net, committed_.body.model, *test, settings_.loss, memory.body, exec_,
+        const auto& part = data::share_of(*test, fleet_.rank_of(fleet_.self()), fleet_.members().size());
+        own = evaluate(model_.net, committed_.body.model, part, settings_.loss, memory.body, exec_,
                        [&] { fleet_.check(); });
       });
     digest64 weights;
@@ -225,7 +262,7 @@ class session {
 
     comm::message_writer message = round_record({.test = own,
                                                  .activations = training_.activation_bytes,
-                                                 .weights = weight_bytes_,
+                                                 .weights = weight_bytes_ + std::exchange(taken_bytes_, {}),
                                                  .now = fleet_.transport().clock().now(),
                                                  .digest = weights.value()});
 
@@ -249,6 +286,7 @@ class session {
       report.test_accuracy = sum.accuracy();
       report.test_loss = sum.mean_loss();
     }
+    results_.push_back(report.test_accuracy.value_or(std::numeric_limits<double>::quiet_NaN()));
     report.train_loss = train_loss_;
     report.learning_rate = learning_rate_;
     report.elapsed_alone = report.elapsed + saved_;
@@ -268,6 +306,46 @@ class session {
   }
 
  private:
+  [[nodiscard]] join_term whole_state() const {
+    std::vector<std::size_t> all(model_.heads.size());
+    std::iota(all.begin(), all.end(), std::size_t{});
+    return {committed_, all, settings_.optimizer_state == optimizer_carry::averaged};
+  }
+
+  void give_state(agent_id to) {
+    join_term term = whole_state();
+    term.add_units(model_.net, committed_.body, model_.all_units(), 1);
+    term.add_updates(committed_.body, 1);
+    for (std::size_t h = 0; h < model_.heads.size(); ++h) term.add_head(committed_, h, 1);
+    comm::message_writer message = state_record(
+        {.activations = total_activation_bytes_, .weights = total_weight_bytes_, .saved = saved_, .results = results_});
+    message.write(std::span<const float>{term.values()});
+    fleet_.require_ok(
+        "handing the state over", to,
+        fleet_.transport().send(to, fleet_.tag(message_kind::state), message.take(), seconds::infinity()));
+  }
+
+  /// \returns whether there was one: nobody stays for those who come when the run is over
+  [[nodiscard]] bool take_state(agent_id from) {
+    const comm::delivery got = fleet_.transport().receive(from, fleet_.tag(message_kind::state), seconds::infinity());
+    if (got.result == comm::result::peer_lost) return false;
+    fleet_.require_ok("waiting for the state", from, got.result);
+    comm::message_reader message{got.data, from};
+    total_activation_bytes_ = bytes{message.read<double>()};
+    total_weight_bytes_ = bytes{message.read<double>()};
+    saved_ = seconds{message.read<double>()};
+    const auto rounds = message.read<std::uint32_t>();
+    if (rounds != fleet_.round().value) message.fail(text("of ", rounds, " rounds"));
+    results_.resize(rounds);
+    for (double& accuracy : results_) accuracy = message.read<double>();
+    join_term term = whole_state();
+    message.read(term.values());
+    message.finish();
+    term.store(committed_);
+    taken_bytes_ = bytes{static_cast<double>(got.data.size())};
+    return true;
+  }
+
   /// What the round before has shown: the own speed, and the links to those that it was paired with.
   void measure() {
     seen_.begin_round();
@@ -377,11 +455,13 @@ class session {
   double train_loss_ = 0;
   bytes weight_bytes_{};
   std::vector<agent_id> sat_out_;
+  bytes taken_bytes_{};  ///< of the state that was handed over to it
 
   // since the first round, over all agents
   seconds saved_{};
   bytes total_activation_bytes_{};
   bytes total_weight_bytes_{};
+  std::vector<double> results_;
 };
 
 }  // namespace comdml::learn

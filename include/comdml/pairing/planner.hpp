@@ -44,6 +44,12 @@ class planner {
     return *last_;
   }
 
+  /// Replaces the last plan by change(last plan): agents are numbered otherwise from now on.
+  template <class Change>
+  void rewrite(Change&& change) {
+    if (last_) last_ = change(*std::move(last_));
+  }
+
  private:
   Policy policy_;
   std::optional<pairing::plan> last_;

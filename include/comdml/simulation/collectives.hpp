@@ -26,10 +26,8 @@ namespace comdml::simulation {
 /// where some have no direct link.
 class collectives {
  public:
-  /// \param members    ascending
-  /// \param relays     who may pass messages on: the members, and perhaps others; ascending. They must be connected
-  collectives(const wire_map& wires, std::vector<agent_id> members, std::vector<agent_id> relays)
-      : wires_{&wires}, members_{std::move(members)}, relays_{std::move(relays)} {
+  /// \param members  ascending; they must be connected
+  collectives(const wire_map& wires, std::vector<agent_id> members) : wires_{&wires}, members_{std::move(members)} {
     std::vector<comm::transfer> there;
     std::vector<comm::transfer> back;
     for (std::size_t rank = 1; rank < members_.size(); ++rank) {
@@ -110,7 +108,7 @@ class collectives {
   }
 
   const std::vector<agent_id>& path_of(agent_id from, agent_id to) {
-    if (!routes_) routes_.emplace(wires_->links(), relays_);
+    if (!routes_) routes_.emplace(wires_->links(), members_);
     std::vector<agent_id>& path = paths_[{from, to}];
     if (path.empty()) path = routes_->path(from, to);
     return path;
@@ -131,7 +129,6 @@ class collectives {
 
   const wire_map* wires_;
   std::vector<agent_id> members_;
-  std::vector<agent_id> relays_;
   std::optional<comm::routes> routes_;
   std::map<std::pair<agent_id, agent_id>, std::vector<agent_id>> paths_;
   std::vector<hop> gather_;

@@ -17,6 +17,7 @@
 #include "comdml/core/links.hpp"
 #include "comdml/fleet/instance.hpp"
 #include "comdml/learn/plan_message.hpp"
+#include "comdml/pairing/numbering.hpp"
 #include "comdml/pairing/plan.hpp"
 #include "comdml/pairing/planner.hpp"
 
@@ -35,21 +36,8 @@ class planning {
 
   /// What the next plans are made for. `statuses` are those of the members, in their order; `links` of all agents.
   void change(std::vector<agent_id> members, std::span<const fleet::status> statuses, const link_matrix& links) {
-    whole_ = members.size() == links.agents();
-    std::vector<std::uint32_t> number(links.agents(), away);
-    for (std::uint32_t i = 0; i < members.size(); ++i) number[members[i].value] = i;
-    link_matrix own{members.size()};
-    if (whole_) {
-      own = links;
-    } else {
-      for (std::uint32_t i = 0; i < members.size(); ++i)
-        links.for_each_link(members[i], [&](agent_id to, link_matrix::kind_index kind) {
-          if (number[to.value] != away) own.set(agent_id{i}, agent_id{number[to.value]}, links.kinds()[kind]);
-        });
-    }
-    members_ = std::move(members);
-    number_ = std::move(number);
-    instance_ = fleet::make_instance(statuses, batch_, std::move(own), profile_);
+    names_ = pairing::numbering{std::move(members), links.agents()};
+    instance_ = fleet::make_instance(statuses, batch_, names_.links(links), profile_);
     settled_ = false;
   }
 
@@ -74,7 +62,6 @@ class planning {
   }
 
  private:
-  static constexpr std::uint32_t away = 0xFFFFFFFFU;
   static constexpr bool replans =
       requires(const Policy& policy, const fleet::instance& fleet, const pairing::plan& last) {
     policy.replan(fleet, last);
@@ -82,43 +69,15 @@ class planning {
 
   [[nodiscard]] pairing::plan ask() const {
     if constexpr (replans) {
-      if (plan_) return named(policy_.replan(instance_, numbered(*plan_)));
+      if (plan_) return names_.named(policy_.replan(instance_, names_.numbered(*plan_)));
     }
-    return named(policy_.plan(instance_));
-  }
-
-  /// The plan by ids.
-  [[nodiscard]] pairing::plan named(pairing::plan plan) const {
-    if (whole_) return plan;
-    for (pairing::assignment& pair : plan.pairs) {
-      pair.slow = members_[pair.slow.value];
-      pair.fast = members_[pair.fast.value];
-      if (pair.refused) pair.refused->fast = members_[pair.refused->fast.value];
-    }
-    for (agent_id& agent : plan.alone) agent = members_[agent.value];
-    return plan;
-  }
-  /// A plan's pairs of which both are members, by their numbers.
-  [[nodiscard]] pairing::plan numbered(pairing::plan plan) const {
-    if (whole_) return plan;
-    std::erase_if(plan.pairs, [&](const pairing::assignment& pair) {
-      return number_[pair.slow.value] == away || number_[pair.fast.value] == away;
-    });
-    for (pairing::assignment& pair : plan.pairs) {
-      pair.slow = agent_id{number_[pair.slow.value]};
-      pair.fast = agent_id{number_[pair.fast.value]};
-      if (pair.refused && number_[pair.refused->fast.value] == away) pair.refused.reset();
-      if (pair.refused) pair.refused->fast = agent_id{number_[pair.refused->fast.value]};
-    }
-    return plan;
+    return names_.named(policy_.plan(instance_));
   }
 
   Policy policy_;
   fleet::split_profile profile_;
   std::size_t batch_;
-  bool whole_ = true;  ///< everyone is a member
-  std::vector<agent_id> members_;
-  std::vector<std::uint32_t> number_;  ///< by id
+  pairing::numbering names_;
   fleet::instance instance_;
   std::optional<pairing::plan> plan_;
   bool settled_ = false;  ///< asking again gives the same

@@ -19,6 +19,7 @@
 #include "comdml/comm/schedule.hpp"
 #include "comdml/concepts.hpp"
 #include "comdml/core/errors.hpp"
+#include "comdml/fleet/attendance.hpp"
 #include "comdml/fleet/fleet.hpp"
 #include "comdml/fleet/instance.hpp"
 #include "comdml/fleet/rounds.hpp"
@@ -146,39 +147,42 @@ class simulator {
       links_version_ = played_.links_version();
     }
     changed_ = changed;
-    if (!first && !other_links && played_.participants() == wanted_ && played_.present() == relays_) return;
+    if (!first && !other_links && played_.participants() == wanted_ && played_.present() == present_) return;
     wanted_ = played_.participants();
-    relays_ = played_.present();
-    std::vector<agent_id> members = wanted_;
-    if (how_.join == join::all_reduce && !wanted_.empty()) {
-      const reachability ways{*wires_, set_of(relays_, fleet_.agents.size())};
-      members = ways.largest_part(wanted_);
-      group_.emplace(*wires_, members, reachability::members_of(ways.part_of(members.front()), relays_));
+    present_ = played_.present();
+    if (how_.join == join::all_reduce) {
+      fleet::turnout turnout = fleet::next_turnout(played_.links(), wanted_, present_, members_);
+      for (const auto& [giver, receiver] : turnout.hand_overs) hand_over(giver, receiver);
+      members_ = std::move(turnout.members);
+      group_.emplace(*wires_, members_);
+    } else {
+      const agent_set before = fleet::set_of(members_, fleet_.agents.size());
+      members_ = wanted_;
+      if (!first) {
+        join_in(world_, before);
+        join_in(lonely_, before);
+      }
     }
-    if (members.empty()) throw run_error{text("round ", number.value + 1, ": no agent is there")};
-    if (!first && members != members_) {
-      const agent_set before = set_of(members_, fleet_.agents.size());
-      members_ = members;
-      join_in(world_, before);
-      join_in(lonely_, before);
-    }
-    members_ = std::move(members);
-    takes_part_ = set_of(members_, fleet_.agents.size());
+    if (members_.empty()) throw run_error{text("round ", number.value + 1, ": no agent is there")};
+    takes_part_ = fleet::set_of(members_, fleet_.agents.size());
   }
 
-  /// Whoever did not take part in the round before begins when that is over: for all, or for the neighbors.
+  /// The state of the last round, to an agent that did not take part in it.
+  void hand_over(agent_id giver, agent_id receiver) {
+    const std::vector<bool> all_heads(model_.heads(), true);
+    const bytes size{static_cast<double>(size_of(learn::state_record({.results = std::vector<double>(next_ - 1)})) +
+                                         sizeof(float) * model_.values(all_heads))};
+    seconds& time = world_.time[receiver.value];
+    time = std::max(time, world_.send(giver, wires_->find(giver, receiver), world_.time[giver.value], size));
+    weights_ += size;
+  }
+
+  /// Whoever did not take part in the round before begins when that is over for its neighbors.
   void join_in(clocks& world, const agent_set& before) const {
-    seconds end{};
-    for (std::uint32_t i = 0; i < before.size(); ++i)
-      if (before[i]) end = std::max(end, world.time[i]);
     std::vector<seconds> after = world.time;
     for (const agent_id agent : members_) {
       if (before[agent.value]) continue;
       seconds& own = after[agent.value];
-      if (how_.join == join::all_reduce) {
-        own = std::max(own, end);
-        continue;
-      }
       for (wire_index wire = wires_->begin(agent.value); wire < wires_->end(agent.value); ++wire)
         if (before[wires_->to(wire)]) own = std::max(own, world.time[wires_->to(wire)]);
     }
@@ -197,12 +201,12 @@ class simulator {
       // A link that is gone cannot be used, whatever was declared.
       planning_.change(members_, statuses, current || links_version_ > 0 ? played_.links() : fleet_.links);
     }
-    std::vector<agent_id> last = std::move(helper_);
-    if (!planning_.next()) {
-      helper_ = std::move(last);
+    const bool same_wires = std::exchange(planned_links_version_, links_version_) == links_version_;
+    if (!planning_.next() && same_wires) {
       repaired_ = 0;
       return;
     }
+    std::vector<agent_id> last = std::move(helper_);
     helper_.assign(fleet_.agents.size(), nobody);
     guests_.clear();
     for (const pairing::assignment& pair : plan().pairs) {
@@ -334,10 +338,11 @@ class simulator {
   // of the round
   bool changed_ = true;
   std::size_t links_version_ = 0;
+  std::size_t planned_links_version_ = 0;  ///< whose wires the guests have
   std::vector<agent_id> members_;
   agent_set takes_part_;
   std::vector<agent_id> wanted_;                         ///< who would take part
-  std::vector<agent_id> relays_;                         ///< who is there
+  std::vector<agent_id> present_;                        ///< who is there
   std::vector<agent_id> helper_;                         ///< by slow agent
   std::vector<std::pair<agent_id, guest_work>> guests_;  ///< ascending by helper, then guest
   std::size_t repaired_ = 0;

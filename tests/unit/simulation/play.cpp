@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 /// \file
-/// Simulated rounds that training cannot play: absence, samples, and weights to neighbors only.
+/// Simulated rounds: what becomes of change, absence and samples, and weights to neighbors only.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -99,7 +99,7 @@ TEST_CASE("weights to neighbors: nobody helped is what a run without pairs takes
 }
 
 TEST_CASE("a sampled share takes part, in either way to join, and the others cost nothing") {
-  fleet::description fleet = halves(20, comm::random_rings{6});
+  fleet::description fleet = halves(20, comm::complete_graph{});
   fleet.sampled = .3;
   for (const auto join : {simulation::join::all_reduce, simulation::join::neighbors}) {
     const auto rounds = play<>(fleet, {.rounds = 6, .join = join});
@@ -107,7 +107,7 @@ TEST_CASE("a sampled share takes part, in either way to join, and the others cos
     seconds before{};
     for (const simulation::round& one : rounds) {
       CHECK(one.participants == 6);
-      CHECK(one.cut_off == 0);  // those that are not drawn pass messages on
+      CHECK(one.cut_off == 0);
       const auto drawn = fleet::participants(fleet, one.report.round);
       for (const auto& pair : one.report.plan.pairs) {
         CHECK(std::ranges::count(drawn, pair.slow) == 1);
