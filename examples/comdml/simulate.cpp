@@ -124,7 +124,7 @@ task prepare(simulate_options o) {
 /// A line of metrics.jsonl: the fields of schema 1, and what a simulation knows besides.
 nlohmann::ordered_json to_json(const simulation::round& round, std::uint64_t agents) {
   nlohmann::ordered_json line = comdml::report::to_json(round.report, comdml::report::time_kind::simulated);
-  if (agents > most_listed) line["pairs"] = nullptr;
+  if (agents > most_listed) line["pairs"] = line["alone"] = nullptr;
   line["pair_count"] = round.pairs;
   line["pairs_changed"] = round.repaired;
   line["participants"] = round.participants;

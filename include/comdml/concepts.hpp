@@ -351,7 +351,7 @@ concept FreeAlgorithm = std::copy_constructible<A> && requires(const A algorithm
 };
 
 // ------------------------------------------------------------------------------------------------------- Observer
-/// Is told what happened; may only answer "go on" or "stop".
+/// Is told what happened; may only answer "go on" or "stop". Called by one thread at a time, not always the same one.
 template <class O>
 concept Observer = requires(O observer, const learn::round_report& report) {
   { observer.on_round(report) } -> std::same_as<learn::verdict>;

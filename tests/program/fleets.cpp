@@ -39,7 +39,7 @@ TEST_CASE("impossible topologies, traces and fleets are refused, with the place 
   scratch files;
   write(files / "apart.txt", "0 1\n2 3\n");
   write(files / "back.csv", "round,agent,batches_per_second\n3,0,1\n2,0,1\n");
-  write(files / "away.csv", "round,agent,present\n2,1,0\n");
+  write(files / "away.csv", "round,agent,present\n1,1,0\n");
   write(files / "fleet.toml",
         "[[agent]]\nbatches_per_second = 1\n[[agent]]\nbatches_per_second = 1\n[[agent]]\nbatches_per_second = 1\n"
         "[[link]]\nbetween = [0, 1]\nmbps = 10\n[[link]]\nbetween = [1, 2]\nmbps = 10\n");
@@ -63,7 +63,7 @@ TEST_CASE("impossible topologies, traces and fleets are refused, with the place 
   refused({"--fleet", toml, "--latency", "5"}, "says what its links are like");
   refused({"--trace", (files / "back.csv").string()}, "back.csv, line 3: time runs backwards");
   refused({"--trace", (files / "away.csv").string(), "--algorithm", "dpsgd"}, "needs all agents in every round");
-  refused({"--sample", "0.5", "--algorithm", "fedavg"}, "--sample means nothing to --algorithm fedavg");
+  refused({"--sample", "0.5", "--algorithm", "fedavg"}, "--sample: means nothing to --algorithm fedavg");
   refused({"--change", "2:5"}, "\"2:5\" will not do");
   refused({"--fleet", "loguniform:4:1"}, "\"loguniform:4:1\" is not known");
 }

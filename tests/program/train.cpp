@@ -68,7 +68,8 @@ TEST_CASE("metrics.jsonl has a line per round, and its last line says what --jso
     const json round = json::parse(metrics[i]);
     CHECK(names_of(round) == std::set<std::string>{"schema", "round", "epoch", "test_accuracy", "test_loss",
                                                    "train_loss", "simulated_seconds", "simulated_seconds_alone",
-                                                   "wall_seconds", "bytes_activations", "bytes_weights", "pairs"});
+                                                   "wall_seconds", "bytes_activations", "bytes_weights", "pairs",
+                                                   "alone"});
     CHECK(round["round"] == i + 1);
     CHECK(round["test_accuracy"].is_null() == (i == 0));
     REQUIRE_FALSE(round["pairs"].empty());

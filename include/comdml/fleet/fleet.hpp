@@ -53,7 +53,8 @@ struct presence_change {
 };
 
 /// A fleet: agent i is agents[i]; `links` has the same number of agents. Of changes of one thing, those of a later
-/// round come later; nobody is told of them, so plans follow them only where speeds are measured.
+/// round come later. Everyone knows who takes part over which links; nobody is told of speeds, so plans follow those
+/// only where they are measured.
 ///
 /// Training and simulation play all of it alike.
 struct description {

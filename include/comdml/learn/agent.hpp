@@ -65,10 +65,10 @@ class agent {
     settle(settings_.algorithm, fleet_.routes);
   }
 
-  /// Takes part in all rounds. Every agent of the fleet must call it.
-  /// \param images    what the agent owns and trains on: at least two images
-  /// \param test      what the agent evaluates, its share of the test set; nullptr = nothing
-  /// \throws run_error when a peer is lost, training diverges, or agents disagree
+  /// Takes part in all rounds but those that it is away from: the history has no entries for these, and ends early if
+  /// the run is over when it comes back. Every agent of the fleet must call it. \param images    what the agent owns
+  /// and trains on: at least two images \param test      what the agent evaluates, its share of the test set; nullptr =
+  /// nothing \throws run_error when a peer is lost, training diverges, or agents disagree
   template <Dataset Images, Dataset Test, Observer O = no_observer>
   history run(const Images& images, const Test* test, O&& observer = {}, const control& hold = {}) {
     history past;

@@ -101,6 +101,10 @@ class fleet_trainer {
   /// The rounds, as far as they are alike in who takes part over which links. \throws run_error if in one nobody does
   [[nodiscard]] std::vector<stage> play() const {
     COMDML_REQUIRE(settings_.rounds > 0, settings_.rounds, " rounds");
+    const bool any = changing_members(settings_.algorithm);
+    if (!fleet_.link_changes.empty() && !any)
+      throw input_error{"algorithm", "it counts on links that stay as they are, and in this fleet they change",
+                        "use comdml or allreduce, or leave the changes of links out"};
     std::vector<stage> stages;
     fleet::rounds played{fleet_};
     std::vector<agent_id> members;
@@ -112,16 +116,14 @@ class fleet_trainer {
       if (turnout.members.empty()) throw run_error{text("round ", number + 1, ": no agent is there")};
       // If all are to take part from the start, the routes tell who does not reach whom.
       if (number == 0 && played.participants().size() == fleet_.agents.size()) turnout.members = played.participants();
+      if (turnout.members.size() < fleet_.agents.size() && !any)
+        throw input_error{"algorithm", "it needs all agents in every round, and in this fleet some are away",
+                          "use comdml or allreduce, or a fleet that stays and is connected"};
       if (!stages.empty() && turnout.members == members && played.links_version() == version) continue;
       members = turnout.members;
       version = played.links_version();
       stages.push_back({round, comm::routes{played.links(), members}, std::move(turnout.hand_overs)});
     }
-    const bool all = std::ranges::all_of(
-        stages, [&](const stage& one) { return one.routes.members().size() == fleet_.agents.size(); });
-    if (!all && !changing_members(settings_.algorithm))
-      throw input_error{"algorithm", "it needs all agents in every round, and in this fleet some are away",
-                        "use comdml or allreduce, or a fleet that stays and is connected"};
     return stages;
   }
 
@@ -132,9 +134,9 @@ class fleet_trainer {
     if (!std::same_as<typename J::transport, comm::in_process<comm::virtual_time>::endpoint>)
       throw input_error{"algorithm", "it knows no rounds, only time, which has to be simulated",
                         "use the virtual clock, or an algorithm that has rounds"};
-    if (!fleet_.link_changes.empty() || fleet_.jitter > seconds{})
-      throw input_error{"algorithm", "it knows no rounds, and the fleet's links change with them",
-                        "use an algorithm that has rounds, or links that stay as they are"};
+    if (fleet_.jitter > seconds{})
+      throw input_error{"algorithm", "it knows no rounds, and jitter is drawn for rounds",
+                        "use an algorithm that has rounds, or leave jitter out"};
     const blueprint<J> model{how, train.shape(), train.classes()};
     past.state = model.start(how).body.model;
     instants when{.interval = {}, .count = how.rounds};

@@ -15,6 +15,7 @@
 #include "comdml/concepts.hpp"
 #include "comdml/core/ids.hpp"
 #include "comdml/core/units.hpp"
+#include "comdml/data/shard.hpp"
 #include "comdml/learn/evaluate.hpp"
 #include "comdml/learn/side_channel.hpp"
 

@@ -37,10 +37,8 @@ class joint_planning {
   [[nodiscard]] pairing::plan next(const fleet::instance& fleet, const pairing::numbering& names, line& everyone) {
     if constexpr (LocalPairingPolicy<typename J::pairing, typename J::transport>)
       if (pairing::negotiates(planner_.policy()) && names.whole()) return negotiate(fleet, everyone);
-    if (names.members() != names_.members()) {
-      planner_.rewrite([&](pairing::plan last) { return names.numbered(names_.named(std::move(last))); });
-      names_ = names;
-    }
+    // Who was away does not know the last plan, so nobody goes by it.
+    if (std::exchange(turnouts_, everyone.turnouts()) != everyone.turnouts()) planner_.forget();
     return names.named(planner_.planned_by_all() ? planner_.next(fleet) : shared_plan(fleet, everyone));
   }
 
@@ -93,7 +91,7 @@ class joint_planning {
   }
 
   pairing::planner<typename J::pairing> planner_;
-  pairing::numbering names_;  ///< of the planner's last plan
+  std::size_t turnouts_ = 0;  ///< at the time of the planner's last plan
 };
 
 }  // namespace comdml::learn

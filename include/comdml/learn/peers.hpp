@@ -74,9 +74,12 @@ class peers {
     round_ = round;
     if (!stages_ || next_stage_ == stages_->size() || (*stages_)[next_stage_].from > round) return {};
     const stage& begun = (*stages_)[next_stage_++];
+    turnouts_ += begun.routes.members() != members() ? 1 : 0;
     group_ = {epoch_index{static_cast<std::uint32_t>(next_stage_)}, begun.routes};
     return begun.hand_overs;
   }
+  /// How often others took part than in the round before; all agents count the same.
+  [[nodiscard]] std::size_t turnouts() const noexcept { return turnouts_; }
   [[nodiscard]] bool is_member(agent_id agent) const { return std::ranges::binary_search(members(), agent); }
   /// Whether this agent is the first of those who take part.
   [[nodiscard]] bool leads() const { return members().front() == self(); }
@@ -160,6 +163,7 @@ class peers {
   comm::group group_;
   std::shared_ptr<const std::vector<stage>> stages_;
   std::size_t next_stage_ = 0;
+  std::size_t turnouts_ = 0;
   round_index round_{};
 };
 

@@ -86,7 +86,9 @@ class session {
       if (!take_state(giver)) return entry::over;
       back = true;
     }
-    std::erase_if(partners_, [&](agent_id partner) { return !fleet_.is_member(partner); });
+    std::erase_if(partners_, [&](agent_id partner) {
+      return !fleet_.is_member(partner) || !linked_both_ways(fleet_.self(), partner);
+    });
     if (!fleet_.is_member(fleet_.self())) {
       partners_.clear();
       return entry::away;
@@ -129,8 +131,8 @@ class session {
       if (measured) measurements::read_links(from, sender, links);
     });
     const pairing::numbering names{fleet_.members(), links.agents()};
-    const auto instance = fleet::make_instance(statuses_, settings_.batch, names.links(links), model_.profile);
-    pairing::plan plan = planning_.next(instance, names, fleet_);
+    pairing::plan plan = planning_.next(
+        fleet::make_instance(statuses_, settings_.batch, names.links(links), model_.profile), names, fleet_);
     require_same(plan);
     if (measured) partners_ = partners_in(plan);
     return plan;
@@ -360,11 +362,15 @@ class session {
     }
   }
 
+  [[nodiscard]] bool linked_both_ways(agent_id a, agent_id b) const {
+    return fleet_.links()(a, b).rate.value() > 0 && fleet_.links()(b, a).rate.value() > 0;
+  }
+
   /// Those that a plan pairs this agent with, as far as messages can go both ways; ascending.
   [[nodiscard]] std::vector<agent_id> partners_in(const pairing::plan& plan) const {
     std::vector<agent_id> partners;
     for (const pairing::assignment& pair : plan.pairs)
-      if (fleet_.links()(pair.fast, pair.slow).rate.value() > 0) {
+      if (linked_both_ways(pair.fast, pair.slow)) {
         if (pair.slow == fleet_.self()) partners.push_back(pair.fast);
         if (pair.fast == fleet_.self()) partners.push_back(pair.slow);
       }

@@ -124,13 +124,19 @@ class timeline {
     return found;
   }
 
-  /// What was kept, ordered by round and agent; of rounds before `end` only.
+  /// What was kept, ordered by round and agent; of rounds before `end` only, and of those of which nothing is missing:
+  /// who is away keeps its own last rounds.
   [[nodiscard]] std::vector<track> tracks(round_index end) const {
     const std::lock_guard lock{mutex_};
     std::vector<track> found;
+    std::map<round_index, std::int64_t> kept;
     for (const auto& [agent, past] : tracks_)
       for (const track& one : past)
-        if (one.round < end) found.push_back(one);
+        if (one.round < end) {
+          found.push_back(one);
+          ++kept[one.round];
+        }
+    std::erase_if(found, [&](const track& one) { return kept[one.round] < totals_.at(one.round).agents; });
     std::ranges::stable_sort(found, {}, [](const track& one) { return std::tuple{one.round, one.agent}; });
     return found;
   }

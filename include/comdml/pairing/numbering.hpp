@@ -50,20 +50,6 @@ class numbering {
     for (agent_id& agent : numbers.alone) agent = members_[agent.value];
     return numbers;
   }
-  /// A plan's pairs of which both are members, by their numbers; who is alone is left as it is.
-  [[nodiscard]] plan numbered(plan ids) const {
-    if (whole()) return ids;
-    std::erase_if(ids.pairs, [&](const assignment& pair) {
-      return number_[pair.slow.value] == away || number_[pair.fast.value] == away;
-    });
-    for (assignment& pair : ids.pairs) {
-      pair.slow = agent_id{number_[pair.slow.value]};
-      pair.fast = agent_id{number_[pair.fast.value]};
-      if (pair.refused && number_[pair.refused->fast.value] == away) pair.refused.reset();
-      if (pair.refused) pair.refused->fast = agent_id{number_[pair.refused->fast.value]};
-    }
-    return ids;
-  }
 
  private:
   static constexpr std::uint32_t away = 0xFFFFFFFFU;

@@ -44,11 +44,8 @@ class planner {
     return *last_;
   }
 
-  /// Replaces the last plan by change(last plan): agents are numbered otherwise from now on.
-  template <class Change>
-  void rewrite(Change&& change) {
-    if (last_) last_ = change(*std::move(last_));
-  }
+  /// The next plan does not follow from the last one.
+  void forget() noexcept { last_.reset(); }
 
  private:
   Policy policy_;

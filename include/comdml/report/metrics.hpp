@@ -17,11 +17,12 @@
 /// | `simulated_seconds_alone` | the same if nobody had been helped; null under the wall clock                    |
 /// | `wall_seconds`            | real time                                                                        |
 /// | `bytes_activations`       | of smashed data, labels included                                                 |
-/// | `bytes_weights`           | of the all-reduce of weights, relayed bytes included                             |
+/// | `bytes_weights`           | weights of the all-reduce (relayed ones, too), and states that were handed over  |
 /// | `pairs`                   | this round's: `slow`, `fast` (agent ids), `split` (units that `slow` keeps),     |
 /// |                           | `wire` (codec), `time_s` (when both are done, by the cost model), `solo_s` (the  |
 /// |                           | slow one without help), `refused` (best offer of another helper: `fast`, `split`,|
 /// |                           | `time_s`; null if there was none)                                                |
+/// | `alone`                   | agents that took part in this round, and in no pair                              |
 ///
 /// A field may be added; readers pass over what they do not know.
 #pragma once
@@ -64,6 +65,8 @@ enum class time_kind { simulated, real };
                      {"solo_s", pair.solo.value()},
                      {"refused", refused}});
   }
+  json alone = json::array();
+  for (const agent_id agent : report.plan.alone) alone.push_back(agent.value);
   return {{"schema", 1},
           {"round", report.round.value + 1},
           {"epoch", report.epoch.value},
@@ -75,7 +78,8 @@ enum class time_kind { simulated, real };
           {"wall_seconds", report.wall.value()},
           {"bytes_activations", whole(report.activation_bytes)},
           {"bytes_weights", whole(report.weight_bytes)},
-          {"pairs", std::move(pairs)}};
+          {"pairs", std::move(pairs)},
+          {"alone", std::move(alone)}};
 }
 
 /// Writes every round's object as a line of a file, and flushes it, so that a reader follows a running job and a killed

@@ -46,9 +46,10 @@ namespace detail {
 
 }  // namespace detail
 
-/// \param pairs  of one round, at most `most` of which are drawn
-[[nodiscard]] inline std::string draw_pairs(const run_entry& run, const std::vector<pair_entry>& pairs,
-                                            std::size_t most, double width, bool narrow, std::string_view css) {
+/// \param most  pairs that are drawn
+[[nodiscard]] inline std::string draw_pairs(const run_entry& run, const round_entry& round, std::size_t most,
+                                            double width, bool narrow, std::string_view css) {
+  const std::vector<pair_entry>& pairs = round.pairs;
   double fastest = 0;
   if (run.facts)
     for (const run_facts::agent& one : run.facts->agents) fastest = std::max(fastest, one.speed);
@@ -66,7 +67,9 @@ namespace detail {
   std::vector<std::uint32_t> alone;
   std::set<std::uint32_t> paired;
   for (const pair_entry& pair : pairs) paired.insert({pair.slow, pair.fast});
-  if (run.facts)
+  if (round.alone)
+    alone = *round.alone;
+  else if (run.facts)
     for (std::uint32_t i = 0; i < run.facts->agents.size(); ++i)
       if (!paired.contains(i)) alone.push_back(i);
   const std::size_t unseen = alone.size() > 40 ? alone.size() : 0;

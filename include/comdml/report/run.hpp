@@ -48,6 +48,7 @@ struct round_entry {
   double activation_bytes = 0;
   double weight_bytes = 0;
   std::vector<pair_entry> pairs{};
+  std::optional<std::vector<std::uint32_t>> alone{};  ///< who took part, and in no pair; nullopt: everyone else
 };
 
 /// A round of timeline.json: agents' tracks, ascending by agent.

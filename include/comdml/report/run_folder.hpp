@@ -137,6 +137,14 @@ class hostile {
     const hostile other = one.member("refused");
     pair.refused = {other.agent("fast"), other.agent("split"), other.number("time_s", 0, most_seconds)};
   }
+  // Without pairs and without anyone alone, it is not known who took part.
+  if (line.has("alone") && (!round.pairs.empty() || !line.list("alone").empty())) {
+    round.alone.emplace();
+    for (const nlohmann::json& id : line.list("alone")) {
+      if (!id.is_number_unsigned() || id.get<std::uint64_t>() > 10'000'000) line.fail("\"alone\" lists no agents");
+      round.alone->push_back(id.get<std::uint32_t>());
+    }
+  }
   return round;
 }
 

@@ -160,8 +160,8 @@ struct waiting_sums {
   const char* const nobody = "Nobody was paired: no pair would have been faster, or none was asked for.";
   if (round.pairs.empty() && !run.facts) return paragraph(nobody);
   std::string out =
-      "<div class=\"columns\"><figure>" + draw_pairs(run, round.pairs, most_rows, wide_figure, false, "wide") +
-      draw_pairs(run, round.pairs, most_rows, narrow_figure, true, "narrow") + "<figcaption>" +
+      "<div class=\"columns\"><figure>" + draw_pairs(run, round, most_rows, wide_figure, false, "wide") +
+      draw_pairs(run, round, most_rows, narrow_figure, true, "narrow") + "<figcaption>" +
       escaped(
           text("Round ", round.round,
                ". Arrows lead from a slow agent to its helper; on them, the units that the slow agent keeps and how "

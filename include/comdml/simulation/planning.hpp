@@ -29,13 +29,14 @@ template <PairingPolicy Policy>
 class planning {
  public:
   planning(Policy policy, fleet::split_profile profile, std::size_t batch)
-      : policy_{std::move(policy)}, profile_{std::move(profile)}, batch_{batch} {}
+      : planner_{std::move(policy)}, profile_{std::move(profile)}, batch_{batch} {}
 
   /// Whether every agent asks the policy itself; otherwise one makes the plan and sends it to all.
-  [[nodiscard]] bool planned_by_all() const { return pairing::planned_by_all(policy_); }
+  [[nodiscard]] bool planned_by_all() const { return planner_.planned_by_all(); }
 
   /// What the next plans are made for. `statuses` are those of the members, in their order; `links` of all agents.
   void change(std::vector<agent_id> members, std::span<const fleet::status> statuses, const link_matrix& links) {
+    if (members != names_.members()) planner_.forget();
     names_ = pairing::numbering{std::move(members), links.agents()};
     instance_ = fleet::make_instance(statuses, batch_, names_.links(links), profile_);
     settled_ = false;
@@ -45,7 +46,7 @@ class planning {
   /// otherwise. \returns whether the plan is another one than the last
   bool next() {
     if (settled_) return false;
-    pairing::plan fresh = ask();
+    pairing::plan fresh = names_.named(planner_.next(instance_));
     settled_ = !replans || (plan_ && fresh == *plan_);
     const bool other = !plan_ || fresh != *plan_;
     plan_ = std::move(fresh);
@@ -67,14 +68,7 @@ class planning {
     policy.replan(fleet, last);
   };
 
-  [[nodiscard]] pairing::plan ask() const {
-    if constexpr (replans) {
-      if (plan_) return names_.named(policy_.replan(instance_, names_.numbered(*plan_)));
-    }
-    return names_.named(policy_.plan(instance_));
-  }
-
-  Policy policy_;
+  pairing::planner<Policy> planner_;
   fleet::split_profile profile_;
   std::size_t batch_;
   pairing::numbering names_;

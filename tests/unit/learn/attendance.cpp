@@ -5,11 +5,13 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <stop_token>
 #include <vector>
 
 #include "comdml/fleet/attendance.hpp"
 #include "comdml/fleet/rounds.hpp"
 #include "comdml/learn/dpsgd.hpp"
+#include "comdml/pairing/steady.hpp"
 #include "support.hpp"
 
 namespace {
@@ -32,6 +34,10 @@ fleet::description restless() {
 
 struct fading_job : job {
   using schedule = nn::plateau;
+};
+
+struct keeping_job : job {
+  using pairing = ::comdml::pairing::steady<::comdml::pairing::greedy<>>;
 };
 
 struct neighbors_job : job {
@@ -118,6 +124,44 @@ TEST_CASE("a run that ends early leaves nobody waiting") {
   CHECK(watch.told == 2);
 }
 
+TEST_CASE("a run that is stopped while the first agent is away keeps what was reached") {
+  std::stop_source stop;
+  struct stopping {
+    std::stop_source& stop;
+    learn::verdict on_round(const learn::round_report& report) {
+      if (report.round == round_index{1}) stop.request_stop();
+      return learn::verdict::go_on;
+    }
+  } watch{stop};
+  const auto past = learn::fleet_trainer<job>{restless(), quick<job>(5), 2}.run(digits(), data::iid{}, watch,
+                                                                                {.stop = stop.get_token()});
+  CHECK(past.interrupted);
+  CHECK(past.rounds.size() == 2);
+}
+
+TEST_CASE("plans that follow from the last one, and measured speeds and links, while agents come and go") {
+  auto how = quick<keeping_job>(12);
+  how.knowledge = learn::knowledge::measured;
+  fleet::description fleet = unlike(5);
+  fleet.sampled = .7;
+  CHECK(train(how, fleet).rounds.size() == 12);  // all hold the same plan: checked every round
+  fleet.sampled = 1;
+  const auto all = train(how, fleet);
+  REQUIRE_FALSE(all.rounds[3].plan.pairs.empty());
+  const pairing::assignment& pair = all.rounds[3].plan.pairs.front();
+  fleet.link_changes.push_back({round_index{4}, pair.fast, pair.slow, bits_per_second{}, {}});
+  CHECK(train(how, fleet).rounds.size() == 12);
+}
+
+TEST_CASE("an agent that is not there at first joins") {
+  fleet::description fleet = unlike(4);
+  fleet.presence = {{round_index{0}, agent_id{0}, false}, {round_index{2}, agent_id{0}, true}};
+  const auto past = train(quick<job>(4), fleet);
+  REQUIRE(past.rounds.size() == 4);
+  CHECK(agents_of(past.rounds[1].plan).size() == 3);
+  CHECK(agents_of(past.rounds[2].plan).size() == 4);
+}
+
 TEST_CASE("the memory of an optimizer is handed over, too") {
   auto how = quick<job>(5);
   how.optimizer_state = learn::optimizer_carry::averaged;
@@ -127,6 +171,10 @@ TEST_CASE("the memory of an optimizer is handed over, too") {
 TEST_CASE("algorithms that need everyone say so, and so does a round without anyone") {
   CHECK_THROWS_WITH_AS(static_cast<void>(train(quick<neighbors_job>(5), restless())),
                        doctest::Contains("needs all agents in every round"), input_error);
+  fleet::description changing = unlike(3);
+  changing.link_changes = {{round_index{1}, agent_id{0}, agent_id{1}, megabits_per_second(1), {}}};
+  CHECK_THROWS_WITH_AS(static_cast<void>(train(quick<neighbors_job>(5), changing)),
+                       doctest::Contains("links that stay as they are"), input_error);
   fleet::description empty = unlike(2);
   empty.presence = {{round_index{1}, agent_id{0}, false}, {round_index{1}, agent_id{1}, false}};
   CHECK_THROWS_WITH_AS(static_cast<void>(train(quick<job>(3), empty)), doctest::Contains("round 2: no agent is there"),

@@ -55,7 +55,7 @@ TEST_CASE("a line has exactly the fields of the schema") {
   for (const auto& [name, value] : line.items()) names.insert(name);
   CHECK(names == std::set<std::string>{"schema", "round", "epoch", "test_accuracy", "test_loss", "train_loss",
                                        "simulated_seconds", "simulated_seconds_alone", "wall_seconds",
-                                       "bytes_activations", "bytes_weights", "pairs"});
+                                       "bytes_activations", "bytes_weights", "pairs", "alone"});
   CHECK(line["schema"] == 1);
   CHECK(line["round"] == 5);
   CHECK(line["epoch"] == 7);

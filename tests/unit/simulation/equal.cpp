@@ -273,6 +273,10 @@ TEST_CASE("simulated times are those of training: agents that are away, come bac
   fleet.jitter = seconds{.02};
   fleet.link_changes.push_back({round_index{2}, agent_id{0}, agent_id{1}, megabits_per_second(2), {}});
   CHECK(check_equal(how, fleet, 72) > 0);
+  // One plans for all, who is not always the same.
+  how.pairing = {[](const fleet::instance& members) { return pairing::auction<>{}.plan(members); }, false};
+  how.rounds = 12;
+  CHECK(check_equal(how, fleet, 72) > 0);
   how.algorithm.paired = false;
   CHECK(check_equal(how, fleet, 72) == 0);
 }
