@@ -272,9 +272,11 @@ experiment read_experiment(const std::filesystem::path& file) {
 experiment preset(const std::string& name) {
   for (const embedded_experiment& one : embedded_experiments())
     if (one.name == name) return parse_experiment(text("preset ", name), one.text);
+  std::size_t width = 0;
+  for (const embedded_experiment& one : embedded_experiments()) width = std::max(width, std::string{one.name}.size());
   std::string all;
   for (const embedded_experiment& one : embedded_experiments())
-    all += text("\n    ", one.name, std::string(std::max<std::size_t>(1, 14 - std::string{one.name}.size()), ' '),
+    all += text("\n    ", one.name, std::string(width + 2 - std::string{one.name}.size(), ' '),
                 parse_experiment(text("preset ", one.name), one.text).title);
   throw input_error{"--preset", text('"', name, "\" is not known"), "give one of" + all};
 }

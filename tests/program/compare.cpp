@@ -88,6 +88,31 @@ TEST_CASE("a small experiment ends in a table, and one that was stopped half-way
   }
 }
 
+TEST_CASE("Ctrl-C in the middle of a sweep keeps what was learned, and the sweep goes on to the same table") {
+  const scratch files;
+  const fs::path file = files / "tiny.toml";
+  std::string longer = std::string{head} + setting + algorithm("allreduce") + algorithm("comdml") + algorithm("gossip");
+  longer.replace(longer.find("0.5"), 3, "1.0");  // out of reach, so that no run ends early
+  write(file, longer);
+  process sweep{{"compare", file.string(), "--out", (files / "cut").string()}};
+  REQUIRE(sweep.wait_for_told(2));  // how many runs there are, and how the first one went
+  sweep.signal(SIGINT);
+  const ending cut = sweep.wait();
+  INFO(cut.error);
+  CHECK(cut.code == 130);
+  CHECK(contains(cut.error, "the same command goes on"));
+  CHECK_FALSE(fs::exists(files / "cut" / "table.csv"));
+
+  const ending resumed = compare(file, files / "cut");
+  REQUIRE(resumed.code == 0);
+  CHECK(contains(resumed.error, "there already"));
+  REQUIRE(compare(file, files / "whole").code == 0);
+  for (const char* const name : {"table.csv", "table.json"}) {
+    CHECK_FALSE(content(files / "whole" / name).empty());
+    CHECK(content(files / "cut" / name) == content(files / "whole" / name));
+  }
+}
+
 TEST_CASE("a target that is not reached is not a success") {
   const scratch files;
   const fs::path file = files / "far.toml";
