@@ -169,6 +169,7 @@ experiment::setting read_setting(table_reader& in, bool learning) {
   in.take("latency", one.fleet.latency, number_range{0, 1e6});
   in.take("mbps", one.mbps, number_range{0, 1e9, true});
   in.take("wire", one.wire, one_of(wire_choices()));
+  in.take("weight-wire", one.weight_wire, one_of(wire_names()));
   in.take("change", one.fleet.change, text_check{change_check});
   in.take("sample", one.play.sample, number_range{0, 1, true});
   in.require_no_other_keys();

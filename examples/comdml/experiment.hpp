@@ -35,6 +35,7 @@ struct experiment {
     play_options play{};
     std::optional<double> mbps{};  ///< of all links; empty: the fleet's own
     std::string wire = "fp32";
+    std::string weight_wire = "fp32";  ///< of allreduce, fedavg and comdml
   };
   struct contender {
     std::string name;

@@ -127,6 +127,36 @@ TEST_CASE("a target that is not reached is not a success") {
   CHECK(contains(content(files / "far" / "table.csv"), "fast links,allreduce,2,0,0,,,,"));
 }
 
+TEST_CASE("weights by a codec: fewer bytes and less time, for those who know it") {
+  const scratch files;
+  const fs::path file = files / "weights.toml";
+  const std::string fleet = "fleet = \"paper\"\nagents = 4\nmbps = 10\n";
+  const auto content_with = [&](const std::string& codec) {
+    return "title = \"weights\"\nseeds = [1]\n[[setting]]\nname = \"fp32\"\n" + fleet +
+           "[[setting]]\nname = \"coded\"\nweight-wire = \"" + codec + "\"\n" + fleet + algorithm("allreduce") +
+           algorithm("fedavg") + algorithm("comdml") + algorithm("splitlearning");
+  };
+  write(file, content_with("int8"));
+  const ending end = compare(file, files / "weights", {"--json"});
+  INFO(end.error);
+  REQUIRE(end.code == 0);
+  const json table = end.result()["table"];
+  REQUIRE(table.size() == 8);
+  for (std::size_t i = 0; i < 4; ++i) {
+    const json& plain = table[i];
+    const json& coded = table[i + 4];
+    CAPTURE(plain["algorithm"]);
+    if (plain["algorithm"] == "splitlearning") {
+      CHECK(coded["seconds_per_round"] == plain["seconds_per_round"]);
+      continue;
+    }
+    CHECK(coded["bytes_weights"]["mean"] < .3 * plain["bytes_weights"]["mean"].get<double>());
+    CHECK(coded["seconds_per_round"]["mean"] < plain["seconds_per_round"]["mean"]);
+  }
+  write(files / "bad.toml", content_with("auto"));
+  CHECK(compare(files / "bad.toml", files / "none").code == 2);
+}
+
 TEST_CASE("training on the scaled fleet takes the simulated time") {
   const scratch files;
   const fs::path file = files / "timed.toml";

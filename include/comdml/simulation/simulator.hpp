@@ -16,6 +16,7 @@
 #include <utility>
 #include <vector>
 
+#include "comdml/comm/codec.hpp"
 #include "comdml/comm/schedule.hpp"
 #include "comdml/concepts.hpp"
 #include "comdml/core/errors.hpp"
@@ -61,7 +62,8 @@ struct settings {
   simulation::knowledge knowledge = simulation::knowledge::declared;
   Policy pairing{};  ///< join::neighbors wants a cost model with the hand-over
   Sum collective{};
-  bool report_pairs = true;  ///< whether reports hold the plan
+  comm::wire_codec weight_wire{comm::fp32{}};  ///< of join::all_reduce
+  bool report_pairs = true;                    ///< whether reports hold the plan
 };
 
 /// What a round was like.
@@ -153,7 +155,8 @@ class simulator {
     if (how_.join == join::all_reduce && !wanted_.empty()) {
       const reachability ways{*wires_, set_of(relays_, fleet_.agents.size())};
       members = ways.largest_part(wanted_);
-      group_.emplace(*wires_, members, reachability::members_of(ways.part_of(members.front()), relays_));
+      group_.emplace(*wires_, members, reachability::members_of(ways.part_of(members.front()), relays_),
+                     how_.weight_wire);
     }
     if (members.empty()) throw run_error{text("round ", number.value + 1, ": no agent is there")};
     if (!first && members != members_) {
