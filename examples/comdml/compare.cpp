@@ -267,6 +267,7 @@ void write_run(const fs::path& folder, const experiment& all, const cell& one,
   word("topology", setting.fleet.topology);
   if (setting.mbps) config << "mbps = " << to_text(*setting.mbps) << '\n';
   word("wire", setting.wire);
+  if (setting.weight_wire != "fp32") word("weight-wire", setting.weight_wire);
   word("time-model", all.time.model);
   if (all.learn) word("model", all.learn->model);
   config << "seed = " << one.seed << '\n';

@@ -111,7 +111,10 @@ learning_run learning_of(const experiment& all, const experiment::setting& setti
   learning_run run{.options = options_of(all, agents, seed), .label = text(contender.name, ", seed ", seed)};
   train_options& o = run.options;
   o.algorithm = contender.algorithm;
-  if (o.algorithm == "fedavg") o.algorithm = "allreduce";  // the same average, but for rounding
+  if (o.algorithm == "allreduce" || o.algorithm == "fedavg" || o.algorithm == "comdml")
+    o.weight_wire = setting.weight_wire;
+  // The same average, but for rounding; where a codec loses more, partial sums lose otherwise than at a server.
+  if (o.algorithm == "fedavg" && o.weight_wire == "fp32") o.algorithm = "allreduce";
   const any_network small = small_network(o);
   const any_network timed = timed_network(all.time);
   if (o.algorithm == "comdml") {

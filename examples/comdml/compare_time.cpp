@@ -121,6 +121,7 @@ timing play(const experiment& all, const experiment::setting& setting, const exp
                                 .steady = current,
                                 .optimizer_slots = static_cast<double>(slots)}),
        .collective = collective,
+       .weight_wire = wire_of(setting.weight_wire),
        .report_pairs = true}};
   timing played;
   while (!engine.done()) played.rounds.push_back(engine.next());

@@ -169,6 +169,7 @@ experiment::setting read_setting(table_reader& in, bool learning) {
   in.take("latency", one.fleet.latency, number_range{0, 1e6});
   in.take("mbps", one.mbps, number_range{0, 1e9, true});
   in.take("wire", one.wire, one_of(wire_choices()));
+  in.take("weight-wire", one.weight_wire, one_of(wire_names()));
   in.take("change", one.fleet.change, text_check{change_check});
   in.take("sample", one.fleet.sample, number_range{0, 1, true});
   in.require_no_other_keys();
@@ -272,9 +273,11 @@ experiment read_experiment(const std::filesystem::path& file) {
 experiment preset(const std::string& name) {
   for (const embedded_experiment& one : embedded_experiments())
     if (one.name == name) return parse_experiment(text("preset ", name), one.text);
+  std::size_t width = 0;
+  for (const embedded_experiment& one : embedded_experiments()) width = std::max(width, std::string{one.name}.size());
   std::string all;
   for (const embedded_experiment& one : embedded_experiments())
-    all += text("\n    ", one.name, std::string(std::max<std::size_t>(1, 14 - std::string{one.name}.size()), ' '),
+    all += text("\n    ", one.name, std::string(width + 2 - std::string{one.name}.size(), ' '),
                 parse_experiment(text("preset ", one.name), one.text).title);
   throw input_error{"--preset", text('"', name, "\" is not known"), "give one of" + all};
 }

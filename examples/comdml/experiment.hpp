@@ -34,6 +34,7 @@ struct experiment {
     fleet_options fleet{};
     std::optional<double> mbps{};  ///< of all links; empty: the fleet's own
     std::string wire = "fp32";
+    std::string weight_wire = "fp32";  ///< of allreduce, fedavg and comdml
   };
   struct contender {
     std::string name;

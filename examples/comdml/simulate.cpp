@@ -19,6 +19,8 @@
 #include <nlohmann/json.hpp>
 
 #include "commands.hpp"
+#include "comdml/comm/routes.hpp"
+#include "comdml/comm/through_server.hpp"
 #include "comdml/core/atomic_file.hpp"
 #include "comdml/core/errors.hpp"
 #include "comdml/core/random.hpp"
@@ -64,6 +66,23 @@ std::vector<std::size_t> images_of(const simulate_options& o, std::size_t agents
   return images;
 }
 
+/// Whether everything given means something to the algorithm, and can be played.
+void require_meaning(const simulate_options& o) {
+  const bool neighbors = o.join == "neighbors";
+  const auto refuse = [](bool when, const char* option, const char* what, const char* remedy) {
+    if (when) throw input_error{option, what, remedy};
+  };
+  refuse(neighbors && o.weight_wire != "fp32", "--weight-wire", "is of the average of all, which nobody forms here",
+         "leave it out, or give --join allreduce");
+  if (o.algorithm != "fedavg") return;
+  refuse(neighbors, "--join", "neighbors: fedavg's server forms the average of all", "give --join allreduce");
+  refuse(o.collective != "halving-doubling", "--collective", "fedavg's server forms the average", "leave it out");
+  // Agents that are away change the ranks, and the server among them would be missed.
+  refuse(o.play.sample < 1 || !o.play.come_and_go.empty() || !o.fleet.trace.empty(), "--algorithm",
+         "fedavg: the server and its clients must be there in all rounds",
+         "leave out --sample, --come-and-go and --trace, or choose allreduce");
+}
+
 /// All that can be wrong with the input has been found.
 struct task {
   simulate_options options;  ///< complete
@@ -72,6 +91,7 @@ struct task {
 };
 
 task prepare(simulate_options o) {
+  require_meaning(o);
   const bool neighbors = o.join == "neighbors";
   if (!o.cost) o.cost = neighbors ? "handover" : "overlapped";
   const auto shape = program::images_of(o.images);
@@ -94,6 +114,9 @@ task prepare(simulate_options o) {
                                                          : comdml::learn::optimizer_carry::reset_each_round};
   any_collective collective;
   if (o.collective == "ring") collective.choice = comdml::comm::ring{};
+  if (o.algorithm == "fedavg")
+    collective.choice =
+        comdml::comm::through_server{comdml::comm::best_connected(comdml::comm::routes{fleet.links}).value};
   task result{.options = o, .links = 0, .engine = {}};
   for (std::uint32_t from = 0; from < agents; ++from)
     fleet.links.for_each_link(comdml::agent_id{from},
@@ -117,6 +140,7 @@ task prepare(simulate_options o) {
                                    .move_cost = o.move_cost,
                                    .optimizer_slots = static_cast<double>(slots)}),
           .collective = collective,
+          .weight_wire = wire_of(o.weight_wire),
           .report_pairs = agents <= most_listed});
   return result;
 }

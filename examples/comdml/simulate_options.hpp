@@ -40,6 +40,7 @@ struct simulate_options {
   std::string pairing = "greedy";
   std::optional<std::string> cost{};
   std::string wire = "fp32";
+  std::string weight_wire = "fp32";
   double time_limit = 10;
   std::string replan = "declared";
   double minimum_gain = .1;
@@ -77,8 +78,10 @@ void visit_options(Options& o, Visitor&& v) {
 
   v.group("Rounds");
   v.count("rounds", o.rounds, {1, 1'000'000}, "how many are played");
-  v.text("algorithm", o.algorithm, "NAME", one_of({"comdml", "allreduce"}),
-         "comdml: slow agents hand work to fast ones; allreduce: everyone trains alone");
+  v.text(
+      "algorithm", o.algorithm, "NAME", one_of({"comdml", "allreduce", "fedavg"}),
+      "comdml: slow agents hand work to fast ones; allreduce: everyone trains alone; fedavg: the same, and a server, "
+      "the best connected agent, forms the average");
   v.text(
       "join", o.join, "HOW", one_of({"allreduce", "neighbors"}),
       "how models meet; allreduce: the average of all, every exchange is with all, as in comdml train; neighbors: each "
@@ -89,6 +92,8 @@ void visit_options(Options& o, Visitor&& v) {
   v.text("cost", o.cost, "MODEL", one_of(cost_names()),
          "how pairs are rated, see comdml train --help [default: overlapped; with --join neighbors handover]");
   v.text("wire", o.wire, "CODEC", one_of(wire_names()), "how activations travel");
+  v.text("weight-wire", o.weight_wire, "CODEC", one_of(wire_names()),
+         "how weights travel into the average; not with --join neighbors");
   v.number("time-limit", o.time_limit, {0, 1e6, true}, "seconds that milp may take for a plan");
   v.text("replan", o.replan, "FROM", one_of({"declared", "current"}),
          "what plans are made from; declared: the speeds that agents had at the start; current: those of the round, as "

@@ -88,6 +88,31 @@ TEST_CASE("a small experiment ends in a table, and one that was stopped half-way
   }
 }
 
+TEST_CASE("Ctrl-C in the middle of a sweep keeps what was learned, and the sweep goes on to the same table") {
+  const scratch files;
+  const fs::path file = files / "tiny.toml";
+  std::string longer = std::string{head} + setting + algorithm("allreduce") + algorithm("comdml") + algorithm("gossip");
+  longer.replace(longer.find("0.5"), 3, "1.0");  // out of reach, so that no run ends early
+  write(file, longer);
+  process sweep{{"compare", file.string(), "--out", (files / "cut").string()}};
+  REQUIRE(sweep.wait_for_told(2));  // how many runs there are, and how the first one went
+  sweep.signal(SIGINT);
+  const ending cut = sweep.wait();
+  INFO(cut.error);
+  CHECK(cut.code == 130);
+  CHECK(contains(cut.error, "the same command goes on"));
+  CHECK_FALSE(fs::exists(files / "cut" / "table.csv"));
+
+  const ending resumed = compare(file, files / "cut");
+  REQUIRE(resumed.code == 0);
+  CHECK(contains(resumed.error, "there already"));
+  REQUIRE(compare(file, files / "whole").code == 0);
+  for (const char* const name : {"table.csv", "table.json"}) {
+    CHECK_FALSE(content(files / "whole" / name).empty());
+    CHECK(content(files / "cut" / name) == content(files / "whole" / name));
+  }
+}
+
 TEST_CASE("a target that is not reached is not a success") {
   const scratch files;
   const fs::path file = files / "far.toml";
@@ -100,6 +125,36 @@ TEST_CASE("a target that is not reached is not a success") {
   REQUIRE(end.code == 0);
   CHECK(contains(end.out, "not reached, best "));
   CHECK(contains(content(files / "far" / "table.csv"), "fast links,allreduce,2,0,0,,,,"));
+}
+
+TEST_CASE("weights by a codec: fewer bytes and less time, for those who know it") {
+  const scratch files;
+  const fs::path file = files / "weights.toml";
+  const std::string fleet = "fleet = \"paper\"\nagents = 4\nmbps = 10\n";
+  const auto content_with = [&](const std::string& codec) {
+    return "title = \"weights\"\nseeds = [1]\n[[setting]]\nname = \"fp32\"\n" + fleet +
+           "[[setting]]\nname = \"coded\"\nweight-wire = \"" + codec + "\"\n" + fleet + algorithm("allreduce") +
+           algorithm("fedavg") + algorithm("comdml") + algorithm("splitlearning");
+  };
+  write(file, content_with("int8"));
+  const ending end = compare(file, files / "weights", {"--json"});
+  INFO(end.error);
+  REQUIRE(end.code == 0);
+  const json table = end.result()["table"];
+  REQUIRE(table.size() == 8);
+  for (std::size_t i = 0; i < 4; ++i) {
+    const json& plain = table[i];
+    const json& coded = table[i + 4];
+    CAPTURE(plain["algorithm"]);
+    if (plain["algorithm"] == "splitlearning") {
+      CHECK(coded["seconds_per_round"] == plain["seconds_per_round"]);
+      continue;
+    }
+    CHECK(coded["bytes_weights"]["mean"] < .3 * plain["bytes_weights"]["mean"].get<double>());
+    CHECK(coded["seconds_per_round"]["mean"] < plain["seconds_per_round"]["mean"]);
+  }
+  write(files / "bad.toml", content_with("auto"));
+  CHECK(compare(files / "bad.toml", files / "none").code == 2);
 }
 
 TEST_CASE("training on the scaled fleet takes the simulated time") {

@@ -45,6 +45,43 @@ TEST_CASE("a simulation takes the simulated time of the training that it stands 
   }
 }
 
+TEST_CASE("weights by a codec, and a server: the simulated time and bytes of training") {
+  json before;
+  for (const std::vector<std::string>& more : std::vector<std::vector<std::string>>{
+           {"--algorithm", "allreduce"},
+           {"--algorithm", "allreduce", "--weight-wire", "int8"},
+           {"--algorithm", "comdml", "--weight-wire", "fp16"},
+           {"--algorithm", "fedavg"},
+           {"--algorithm", "fedavg", "--weight-wire", "int8"},
+       }) {
+    std::vector<std::string> train{"train", "--json", "--train-limit", "60", "--test-limit", "6"};
+    std::vector<std::string> play{"--images", "digits", "--own-images", "10"};
+    for (auto* const both : {&train, &play}) {
+      both->insert(both->end(), {"--agents", "6", "--fleet", "paper:0.1", "--rounds", "2", "--batch", "4", "--model",
+                                 "resnet8", "--seed", "5"});
+      both->insert(both->end(), more.begin(), more.end());
+    }
+    CAPTURE(more.back());
+    const json trained = run(train).result();
+    const json simulated = simulate(play).result();
+    for (const char* const field : {"simulated_seconds", "simulated_seconds_alone", "bytes_weights"})
+      CHECK(simulated[field] == trained[field]);
+    if (more == std::vector<std::string>{"--algorithm", "allreduce", "--weight-wire", "int8"})
+      CHECK(simulated["bytes_weights"] < .3 * before["bytes_weights"].get<double>());
+    before = simulated;
+  }
+  for (const std::vector<std::string>& wrong : std::vector<std::vector<std::string>>{
+           {"--join", "neighbors", "--weight-wire", "fp16"},
+           {"--algorithm", "fedavg", "--join", "neighbors"},
+           {"--algorithm", "fedavg", "--sample", "0.5"},
+           {"--algorithm", "fedavg", "--collective", "ring"},
+       }) {
+    const ending end = simulate(wrong);
+    CHECK(end.code == 2);
+    CHECK(contains(end.error, "remedy"));
+  }
+}
+
 TEST_CASE("a simulation writes its rounds, and the same ones again from its configuration") {
   scratch files;
   const std::string out = (files / "out").string();

@@ -112,7 +112,9 @@ class process {
   }
 
   /// Waits until it has said on standard error what it trains on.
-  [[nodiscard]] bool wait_for_start() { return wait_for_lines(files_ / "error", 1); }
+  [[nodiscard]] bool wait_for_start() { return wait_for_told(1); }
+  /// Waits until it has said so many lines on standard error.
+  [[nodiscard]] bool wait_for_told(std::size_t count) { return wait_for_lines(files_ / "error", count); }
 
   [[nodiscard]] ending wait() {
     if (!ended_) waitpid(id_, &status_, 0);

@@ -9,9 +9,12 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <string_view>
 #include <utility>
 #include <vector>
 
+#include "comdml/comm/codec.hpp"
+#include "comdml/comm/collective.hpp"
 #include "comdml/comm/message.hpp"
 #include "comdml/comm/routes.hpp"
 #include "comdml/comm/schedule.hpp"
@@ -27,15 +30,19 @@ namespace comdml::simulation {
 class collectives {
  public:
   /// \param members  ascending; they must be connected
-  collectives(const wire_map& wires, std::vector<agent_id> members) : wires_{&wires}, members_{std::move(members)} {
+  /// \param codec    by which the values of sums travel
+  explicit collectives(const wire_map& wires, std::vector<agent_id> members,
+                       comm::wire_codec codec = comm::wire_codec{comm::fp32{}})
+      : wires_{&wires}, members_{std::move(members)}, codec_{codec} {
     std::vector<comm::transfer> there;
     std::vector<comm::transfer> back;
     for (std::size_t rank = 1; rank < members_.size(); ++rank) {
       there.push_back({rank, 0});
       back.push_back({0, rank});
     }
-    gather_ = compile(there);
-    scatter_ = compile(back);
+    const auto later = [](index_range) { return bytes{}; };  // sizes are known when records are exchanged
+    gather_ = compile(there, later);
+    scatter_ = compile(back, later);
   }
 
   [[nodiscard]] const std::vector<agent_id>& members() const noexcept { return members_; }
@@ -55,8 +62,19 @@ class collectives {
     if (found == sums_.end()) {
       if (sums_.size() >= most_sums) sums_.clear();
       found = sums_.try_emplace(values).first;
-      for (const auto& step : collective.plan(members_.size(), values).steps) {
-        std::vector<hop> hops = compile(step);
+      const bool coded = std::string_view{codec_.name} != comm::fp32::name;
+      const std::size_t blocks = (values + block_values - 1) / block_values;
+      const auto bytes_until = [&](std::size_t block) {  // the last block may be shorter
+        if (block < blocks) return block * codec_.encoded_size(block_values, 1);
+        return (block - 1) * codec_.encoded_size(block_values, 1) +
+               codec_.encoded_size(values - (block - 1) * block_values, 1);
+      };
+      const auto size = [&](index_range range) {
+        return bytes{static_cast<double>(coded ? bytes_until(range.end) - bytes_until(range.begin)
+                                               : sizeof(float) * range.size())};
+      };
+      for (const auto& step : collective.plan(members_.size(), coded ? blocks : values).steps) {
+        std::vector<hop> hops = compile(step, size);
         std::ranges::move(hops, std::back_inserter(found->second));
       }
     }
@@ -78,6 +96,8 @@ class collectives {
   /// In the order in which each member sends: all of a hop are sent before one is waited for.
   using hop = std::vector<message>;
 
+  /// Values that are encoded together, as comm::all_reduce does it.
+  static constexpr std::size_t block_values = comm::detail::coded_values<comm::wire_codec>::block;
   /// Vectors of different length, as other cuts are used, whose messages are kept.
   static constexpr std::size_t most_sums = 4;
 
@@ -86,10 +106,12 @@ class collectives {
     return comm::message_writer{}.write_block(std::vector<std::byte>(record)).take().size();
   }
 
-  [[nodiscard]] std::vector<hop> compile(const std::vector<comm::transfer>& step) {
+  /// `size_of` tells the bytes of a range of values.
+  template <class Size>
+  [[nodiscard]] std::vector<hop> compile(const std::vector<comm::transfer>& step, const Size& size_of) {
     std::vector<hop> hops;
     for (const comm::transfer& move : step) {
-      const bytes size{static_cast<double>(sizeof(float) * move.values.size())};
+      const bytes size = size_of(move.values);
       const auto add = [&](std::size_t number, agent_id from, agent_id to, wire_index wire) {
         if (hops.size() <= number) hops.resize(number + 1);
         hops[number].push_back({wire, from.value, to.value, size});
@@ -129,6 +151,7 @@ class collectives {
 
   const wire_map* wires_;
   std::vector<agent_id> members_;
+  comm::wire_codec codec_;
   std::optional<comm::routes> routes_;
   std::map<std::pair<agent_id, agent_id>, std::vector<agent_id>> paths_;
   std::vector<hop> gather_;

@@ -16,6 +16,7 @@
 #include <utility>
 #include <vector>
 
+#include "comdml/comm/codec.hpp"
 #include "comdml/comm/schedule.hpp"
 #include "comdml/concepts.hpp"
 #include "comdml/core/errors.hpp"
@@ -62,7 +63,8 @@ struct settings {
   simulation::knowledge knowledge = simulation::knowledge::declared;
   Policy pairing{};  ///< join::neighbors wants a cost model with the hand-over
   Sum collective{};
-  bool report_pairs = true;  ///< whether reports hold the plan
+  comm::wire_codec weight_wire{comm::fp32{}};  ///< of join::all_reduce
+  bool report_pairs = true;                    ///< whether reports hold the plan
 };
 
 /// What a round was like.
@@ -154,7 +156,7 @@ class simulator {
       fleet::turnout turnout = fleet::next_turnout(played_.links(), wanted_, present_, members_);
       for (const auto& [giver, receiver] : turnout.hand_overs) hand_over(giver, receiver);
       members_ = std::move(turnout.members);
-      group_.emplace(*wires_, members_);
+      group_.emplace(*wires_, members_, how_.weight_wire);
     } else {
       const agent_set before = fleet::set_of(members_, fleet_.agents.size());
       members_ = wanted_;
