@@ -78,7 +78,7 @@ void require_meaning(const simulate_options& o) {
   refuse(neighbors, "--join", "neighbors: fedavg's server forms the average of all", "give --join allreduce");
   refuse(o.collective != "halving-doubling", "--collective", "fedavg's server forms the average", "leave it out");
   // Agents that are away change the ranks, and the server among them would be missed.
-  refuse(o.play.sample < 1 || !o.play.come_and_go.empty() || !o.fleet.trace.empty(), "--algorithm",
+  refuse(o.fleet.sample < 1 || !o.fleet.come_and_go.empty() || !o.fleet.trace.empty(), "--algorithm",
          "fedavg: the server and its clients must be there in all rounds",
          "leave out --sample, --come-and-go and --trace, or choose allreduce");
 }
