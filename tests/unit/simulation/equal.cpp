@@ -93,7 +93,8 @@ std::size_t check_equal(learn::settings<any_job> how, const fleet::description& 
        .local_epochs = how.local_epochs,
        .paired = how.algorithm.paired,
        .pairing = how.pairing,
-       .collective = how.collective}};
+       .collective = how.collective,
+       .weight_wire = how.weight_wire}};
   std::size_t pairs = 0;
   REQUIRE(expected.past.rounds.size() == how.rounds);
   for (const learn::round_report& training : expected.past.rounds) {
@@ -293,4 +294,19 @@ TEST_CASE("simulated times are those of training: a window that is full, and one
   };
   CHECK(check_equal(how, fleet, 80) > 0);
   CHECK(check_equal(settings_of(4), fleet::uniform({.agents = 1}), 21) == 0);
+}
+
+TEST_CASE("simulated times are those of training: weights that travel by a codec") {
+  auto how = settings_of(3);
+  for (const comm::wire_codec codec : {comm::wire_codec{comm::fp16{}}, comm::wire_codec{comm::int8{}}})
+    for (const bool ring : {false, true}) {
+      CAPTURE(codec.name);
+      CAPTURE(ring);
+      how.weight_wire = codec;
+      how.collective.ring = ring;
+      how.algorithm.paired = true;
+      CHECK(check_equal(how, random_fleet(5, 7, comm::complete_graph{}), 84) > 0);
+      how.algorithm.paired = false;
+      CHECK(check_equal(how, random_fleet(6, 5, comm::line_graph{}), 20) == 0);
+    }
 }
