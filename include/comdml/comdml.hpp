@@ -21,8 +21,6 @@
 #include "comdml/core/text_file.hpp"
 #include "comdml/core/units.hpp"
 
-#include "comdml/fleet/attendance.hpp"
-#include "comdml/pairing/numbering.hpp"
 #include "comdml/tensor/arena.hpp"
 #include "comdml/tensor/blas_threads.hpp"
 #include "comdml/tensor/gemm.hpp"
@@ -88,6 +86,7 @@
 #include "comdml/comm/waiting.hpp"
 #include "comdml/comm/wall_time.hpp"
 
+#include "comdml/fleet/attendance.hpp"
 #include "comdml/fleet/cost.hpp"
 #include "comdml/fleet/draw.hpp"
 #include "comdml/fleet/estimate.hpp"
@@ -103,6 +102,7 @@
 #include "comdml/pairing/greedy.hpp"
 #include "comdml/pairing/neighborhood.hpp"
 #include "comdml/pairing/none.hpp"
+#include "comdml/pairing/numbering.hpp"
 #include "comdml/pairing/plan.hpp"
 #include "comdml/pairing/planner.hpp"
 #include "comdml/pairing/random.hpp"
@@ -139,4 +139,5 @@
 #include "comdml/learn/side_channel.hpp"
 #include "comdml/learn/split_learning.hpp"
 #include "comdml/learn/split_placement.hpp"
+#include "comdml/learn/state_message.hpp"
 #include "comdml/learn/timeline.hpp"

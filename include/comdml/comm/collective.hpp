@@ -57,6 +57,34 @@ struct gathered {
   std::vector<std::vector<std::byte>> records{};
 };
 
+/// How values are cut into blocks, each with a scale of its own, where they travel by a codec.
+template <WireCodec W>
+class coded_blocks {
+ public:
+  static constexpr std::size_t length = 256;
+
+  /// Refers to the codec.
+  coded_blocks(const W& codec, std::size_t values) : codec_{codec}, values_{values} {}
+
+  [[nodiscard]] std::size_t count() const noexcept { return (values_ + length - 1) / length; }
+  [[nodiscard]] index_range values_of(std::size_t block) const noexcept {
+    return {block * length, std::min(values_, (block + 1) * length)};
+  }
+  /// Bytes of all blocks before this one; of all blocks, if it is count().
+  [[nodiscard]] std::size_t bytes_before(std::size_t block) const {
+    if (block < count() || block == 0) return block * codec_.encoded_size(length, 1);
+    return bytes_before(block - 1) + codec_.encoded_size(values_of(block - 1).size(), 1);
+  }
+  /// Bytes of a run of blocks.
+  [[nodiscard]] std::size_t bytes_of(index_range blocks) const {
+    return bytes_before(blocks.end) - bytes_before(blocks.begin);
+  }
+
+ private:
+  const W& codec_;
+  std::size_t values_;
+};
+
 namespace detail {
 
 /// Carries out the steps of a schedule on one member. Within a step all first hops come first, then all second hops,
@@ -143,24 +171,26 @@ class exchange {
   outcome done_;
 };
 
-/// What an all-reduce loads and stores where values travel by a codec, in blocks of so many with a scale of their own.
-/// A sum is encoded once, by its owner, who keeps what the others will decode; they pass on the bytes that they got. So
-/// all members end with the same bits, whatever the codec loses.
+/// What an all-reduce loads and stores where values travel by a codec, in blocks. A sum is encoded once, by its owner,
+/// who keeps what the others will decode; they pass on the bytes that they got. So all members end with the same bits,
+/// whatever the codec loses.
 template <WireCodec W>
 class coded_values {
  public:
-  static constexpr std::size_t block = 256;
-
   coded_values(const W& codec, std::span<float> values)
-      : codec_{codec}, values_{values}, wire_(codec.encoded_size(block, 1) * blocks()), ready_(blocks(), false) {}
+      : codec_{codec},
+        values_{values},
+        layout_{codec, values.size()},
+        wire_(layout_.bytes_before(blocks())),
+        ready_(blocks(), false) {}
 
-  [[nodiscard]] std::size_t blocks() const noexcept { return (values_.size() + block - 1) / block; }
+  [[nodiscard]] std::size_t blocks() const noexcept { return layout_.count(); }
 
   /// The ranges of `move` count blocks.
   [[nodiscard]] std::vector<std::byte> load(const transfer& move) {
-    std::vector<std::byte> data(end_of(move.values.end) - begin_of(move.values.begin));
+    std::vector<std::byte> data(layout_.bytes_of(move.values));
     for (std::size_t b = move.values.begin; b < move.values.end; ++b) {
-      const std::span<std::byte> out = std::span{data}.subspan(begin_of(b) - begin_of(move.values.begin), size_of(b));
+      const std::span<std::byte> out = std::span{data}.subspan(layout_.bytes_of({move.values.begin, b}), size_of(b));
       if (move.reduce) {
         codec_.encode(run_of(b), 1, out);
         continue;
@@ -176,7 +206,7 @@ class coded_values {
 
   void store(const transfer& move, agent_id sender, std::span<const std::byte> data) {
     message_reader reader{data, sender};
-    std::array<float, block> incoming;
+    std::array<float, coded_blocks<W>::length> incoming;
     for (std::size_t b = move.values.begin; b < move.values.end; ++b) {
       const std::span<const std::byte> in = reader.read_bytes(size_of(b));
       if (!move.reduce) {
@@ -194,13 +224,12 @@ class coded_values {
 
  private:
   [[nodiscard]] std::span<float> run_of(std::size_t b) const {
-    return values_.subspan(b * block, std::min(block, values_.size() - b * block));
+    const index_range values = layout_.values_of(b);
+    return values_.subspan(values.begin, values.size());
   }
-  [[nodiscard]] std::size_t size_of(std::size_t b) const { return codec_.encoded_size(run_of(b).size(), 1); }
-  [[nodiscard]] std::size_t begin_of(std::size_t b) const { return b * codec_.encoded_size(block, 1); }
-  [[nodiscard]] std::size_t end_of(std::size_t b) const { return b == 0 ? 0 : begin_of(b - 1) + size_of(b - 1); }
+  [[nodiscard]] std::size_t size_of(std::size_t b) const { return layout_.bytes_of({b, b + 1}); }
   [[nodiscard]] std::span<std::byte> wire_of(std::size_t b) {
-    return std::span{wire_}.subspan(begin_of(b), size_of(b));
+    return std::span{wire_}.subspan(layout_.bytes_before(b), size_of(b));
   }
   void settle(std::size_t b) {
     codec_.decode(wire_of(b), 1, run_of(b));
@@ -209,6 +238,7 @@ class coded_values {
 
   const W& codec_;
   std::span<float> values_;
+  coded_blocks<W> layout_;
   std::vector<std::byte> wire_;
   std::vector<bool> ready_;  ///< whether a block's sum is final, and encoded
 };

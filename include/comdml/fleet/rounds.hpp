@@ -9,7 +9,6 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <iterator>
 #include <limits>
 #include <span>
 #include <utility>
@@ -31,6 +30,13 @@ namespace comdml::fleet {
       random_stream::philox({to.value, static_cast<std::uint32_t>(purpose::jitter), round.value, from.value},
                             {static_cast<std::uint32_t>(fleet.seed), static_cast<std::uint32_t>(fleet.seed >> 32)});
   return fleet.jitter * (static_cast<double>(block[0]) * 0x1p-32);
+}
+
+/// A link as it is in a round: jitter included.
+[[nodiscard]] inline directed_link with_jitter(directed_link link, const description& fleet, agent_id from, agent_id to,
+                                               round_index round) {
+  if (link.rate.value() > 0) link.latency += jitter_of(fleet, from, to, round);
+  return link;
 }
 
 /// Those of `present` that take part in a round, ascending: the share `sampled` of them, rounded, and one at least.
@@ -126,9 +132,7 @@ class rounds {
 
   /// The link in this round, jitter included.
   [[nodiscard]] directed_link link(agent_id from, agent_id to) const {
-    directed_link link = links_(from, to);
-    if (link.rate.value() > 0) link.latency += jitter_of(fleet_, from, to, round_);
-    return link;
+    return with_jitter(links_(from, to), fleet_, from, to, round_);
   }
 
  private:
@@ -184,46 +188,6 @@ class rounds {
       });
   return now;
 }
-
-/// The links of every round of a run, to be asked in any order and from any thread. Rounds without a change share one
-/// table.
-class links_by_round {
- public:
-  /// \param count  rounds of the run
-  links_by_round(const description& fleet, std::size_t count) {
-    jitter_.jitter = fleet.jitter;
-    jitter_.seed = fleet.seed;
-    rounds played{fleet};
-    played.go_to(round_index{});
-    tables_.emplace_back(round_index{}, played.links());
-    std::vector<round_index> others;
-    for (const link_change& change : fleet.link_changes)
-      if (change.from > round_index{} && change.from.value < count) others.push_back(change.from);
-    std::ranges::sort(others);
-    for (const round_index round : others) {
-      const std::size_t before = played.links_version();
-      played.go_to(round);
-      if (played.links_version() != before) tables_.emplace_back(round, played.links());
-    }
-  }
-
-  /// From these rounds on, ascending; the first one is round 0.
-  [[nodiscard]] const std::vector<std::pair<round_index, link_matrix>>& tables() const noexcept { return tables_; }
-  /// Without jitter.
-  [[nodiscard]] const link_matrix& at(round_index round) const {
-    return std::prev(std::ranges::upper_bound(tables_, round, {}, &std::pair<round_index, link_matrix>::first))->second;
-  }
-  /// Jitter included.
-  [[nodiscard]] directed_link link(agent_id from, agent_id to, round_index round) const {
-    directed_link link = at(round)(from, to);
-    if (link.rate.value() > 0) link.latency += jitter_of(jitter_, from, to, round);
-    return link;
-  }
-
- private:
-  description jitter_;  ///< only what jitter_of asks for
-  std::vector<std::pair<round_index, link_matrix>> tables_;
-};
 
 /// How resources change during a run.
 struct redraw {

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <concepts>
 #include <cstddef>
+#include <iterator>
 #include <memory>
 #include <numeric>
 #include <string>
@@ -58,11 +59,8 @@ class fleet_trainer {
     const auto memory = std::make_shared<typename agent<J>::workspaces>();
     const std::size_t threads_each = emulated_.shares.empty() ? std::max<std::size_t>(1, threads_ / agents) : 1;
     const execution exec{static_cast<int>(threads_each)};
-    const fleet::links_by_round links{fleet_, settings_.rounds};
-    std::vector<stage> stages = play();
-    const comm::routes routes = stages.front().routes;
-    stages.erase(stages.begin());
-    const auto later = std::make_shared<const std::vector<stage>>(std::move(stages));
+    const auto stages = std::make_shared<const std::vector<stage>>(play());
+    const comm::routes& routes = stages->front().routes;
     settings<J> how = settings_;
     settle(how.algorithm, routes);
     history past;
@@ -71,13 +69,16 @@ class fleet_trainer {
                                        : std::make_shared<side_channel>(agents);
     comm::in_process_options options{.compute_slots = threads_, .emulated = emulated_};
     if (!fleet_.link_changes.empty() || fleet_.jitter > seconds{})
-      options.link_of = [&links](agent_id from, agent_id to, round_index round) { return links.link(from, to, round); };
+      options.link_of = [this, &stages](agent_id from, agent_id to, round_index round) {
+        const auto later = std::ranges::upper_bound(*stages, round, {}, &stage::from);
+        return fleet::with_jitter(std::prev(later)->routes.links()(from, to), fleet_, from, to, round);
+      };
     network line{fleet_.links, options};
     const data::shares<Set> tests{test};
     const auto live = [&](typename J::transport& endpoint) {
       const std::size_t i = endpoint.self().value;
       const data::shard<Set> own{train, shards[i]};
-      membership mine{routes, fleet_.agents[i].speed, fleet_.agents[i].memory, {}, later, beside};
+      membership mine{routes, fleet_.agents[i].speed, fleet_.agents[i].memory, {}, stages, beside};
       for (const fleet::speed_change& change : fleet_.changes)
         if (change.agent == endpoint.self()) mine.changes.emplace_back(change.from, change.speed);
       agent<J> self{endpoint, std::move(mine), how, exec, memory};
@@ -111,7 +112,7 @@ class fleet_trainer {
     std::size_t version = 0;
     for (std::uint32_t number = 0; number < settings_.rounds; ++number) {
       const round_index round{number};
-      static_cast<void>(played.go_to(round));
+      if (!played.go_to(round)) continue;
       fleet::turnout turnout = fleet::next_turnout(played.links(), played.participants(), played.present(), members);
       if (turnout.members.empty()) throw run_error{text("round ", number + 1, ": no agent is there")};
       // If all are to take part from the start, the routes tell who does not reach whom.

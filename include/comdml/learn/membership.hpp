@@ -34,8 +34,8 @@ struct membership {
   bytes memory = bytes::infinity();
   /// How the own speed turns out to be, from these rounds on, ascending; not told to anybody.
   std::vector<std::pair<round_index, batches_per_second>> changes{};
-  /// What comes after the first stage, ascending, where links change or others take part; every agent must be given the
-  /// same ones. nullptr: nothing.
+  /// All stages, ascending, the first one included, where links change or others take part; every agent must be given
+  /// the same ones. nullptr: nothing changes.
   std::shared_ptr<const std::vector<stage>> stages{};
   /// What agents of one process show each other beside the transport; only some algorithms need one.
   std::shared_ptr<side_channel> beside{};

@@ -73,9 +73,9 @@ class peers {
   std::span<const fleet::hand_over> enter(round_index round) {
     round_ = round;
     if (!stages_ || next_stage_ == stages_->size() || (*stages_)[next_stage_].from > round) return {};
-    const stage& begun = (*stages_)[next_stage_++];
+    const stage& begun = (*stages_)[next_stage_];
     turnouts_ += begun.routes.members() != members() ? 1 : 0;
-    group_ = {epoch_index{static_cast<std::uint32_t>(next_stage_)}, begun.routes};
+    group_ = {epoch_index{static_cast<std::uint32_t>(next_stage_++)}, begun.routes};
     return begun.hand_overs;
   }
   /// How often others took part than in the round before; all agents count the same.

@@ -65,7 +65,7 @@ struct round_summary {
   return message;
 }
 
-/// What a run has come to, for an agent that did not take part in the last round. The state follows, as in the join.
+/// What a run has come to.
 struct run_so_far {
   bytes activations{};
   bytes weights{};

@@ -10,7 +10,6 @@
 #include <cstdint>
 #include <limits>
 #include <memory>
-#include <numeric>
 #include <span>
 #include <string_view>
 #include <utility>
@@ -37,6 +36,7 @@
 #include "comdml/learn/records.hpp"
 #include "comdml/learn/round_report.hpp"
 #include "comdml/learn/side_channel.hpp"
+#include "comdml/learn/state_message.hpp"
 #include "comdml/pairing/numbering.hpp"
 #include "comdml/pairing/plan.hpp"
 
@@ -97,7 +97,7 @@ class session {
   }
 
   /// Test accuracy by round so far, also of rounds without this agent; not-a-number where nothing was evaluated.
-  [[nodiscard]] const std::vector<double>& results() const noexcept { return results_; }
+  [[nodiscard]] const std::vector<double>& results() const noexcept { return so_far_.results; }
   /// Whether this agent speaks for all that take part.
   [[nodiscard]] bool leads() const { return fleet_.leads(); }
 
@@ -106,7 +106,7 @@ class session {
     for (const auto& [from, speed] : changes_)
       if (from <= round) training_.set_speed(speed);
     learning_rate_ = learning_rate;
-    if (settings_.optimizer_state == optimizer_carry::reset_each_round) model_.reset_optimizers(settings_, committed_);
+    if (!carries_optimizer()) model_.reset_optimizers(settings_, committed_);
   }
 
   // ------------------------------------------------------------------------------------- steps, for the algorithms
@@ -182,7 +182,7 @@ class session {
     for (std::size_t h = 0; h < head_images.size(); ++h)
       if (head_images[h] > 0) used_heads.push_back(h);
 
-    join_term term{committed_, used_heads, settings_.optimizer_state == optimizer_carry::averaged,
+    join_term term{committed_, used_heads, carries_optimizer(),
                    std::string_view{settings_.weight_wire.name} != comm::fp32::name};
     if (const std::int64_t own = images_of(fleet_.self()); own > 0) {
       const pairing::assignment* pair = pair_of(plan, fleet_.self());
@@ -229,7 +229,7 @@ class session {
     for (const training_report& one : exchange_training_reports())
       if (!one.finite)
         throw run_error{text("training diverged in round ", fleet_.round().value + 1, "; use a smaller learning rate")};
-    saved_ = {};
+    so_far_.saved = {};
     weight_bytes_ = sent;
   }
 
@@ -278,8 +278,8 @@ class session {
       part.right = from.read<std::int64_t>();
       part.loss_micro = from.read<std::int64_t>();
       sum += part;
-      total_activation_bytes_ += bytes{from.read<double>()};
-      total_weight_bytes_ += bytes{from.read<double>()};
+      so_far_.activations += bytes{from.read<double>()};
+      so_far_.weights += bytes{from.read<double>()};
       report.elapsed = std::max(report.elapsed, seconds{from.read<double>()});
       digests.emplace_back(sender, from.read<std::uint64_t>());
     });
@@ -288,12 +288,12 @@ class session {
       report.test_accuracy = sum.accuracy();
       report.test_loss = sum.mean_loss();
     }
-    results_.push_back(report.test_accuracy.value_or(std::numeric_limits<double>::quiet_NaN()));
+    so_far_.results.push_back(report.test_accuracy.value_or(std::numeric_limits<double>::quiet_NaN()));
     report.train_loss = train_loss_;
     report.learning_rate = learning_rate_;
-    report.elapsed_alone = report.elapsed + saved_;
-    report.activation_bytes = total_activation_bytes_;
-    report.weight_bytes = total_weight_bytes_;
+    report.elapsed_alone = report.elapsed + so_far_.saved;
+    report.activation_bytes = so_far_.activations;
+    report.weight_bytes = so_far_.weights;
     report.plan = plan;
     report.sat_out = sat_out_;
     return report;
@@ -308,23 +308,11 @@ class session {
   }
 
  private:
-  [[nodiscard]] join_term whole_state() const {
-    std::vector<std::size_t> all(model_.heads.size());
-    std::iota(all.begin(), all.end(), std::size_t{});
-    return {committed_, all, settings_.optimizer_state == optimizer_carry::averaged};
-  }
-
   void give_state(agent_id to) {
-    join_term term = whole_state();
-    term.add_units(model_.net, committed_.body, model_.all_units(), 1);
-    term.add_updates(committed_.body, 1);
-    for (std::size_t h = 0; h < model_.heads.size(); ++h) term.add_head(committed_, h, 1);
-    comm::message_writer message = state_record(
-        {.activations = total_activation_bytes_, .weights = total_weight_bytes_, .saved = saved_, .results = results_});
-    message.write(std::span<const float>{term.values()});
-    fleet_.require_ok(
-        "handing the state over", to,
-        fleet_.transport().send(to, fleet_.tag(message_kind::state), message.take(), seconds::infinity()));
+    fleet_.require_ok("handing the state over", to,
+                      fleet_.transport().send(to, fleet_.tag(message_kind::state),
+                                              write_state(so_far_, model_.net, committed_, carries_optimizer()),
+                                              seconds::infinity()));
   }
 
   /// \returns whether there was one: nobody stays for those who come when the run is over
@@ -332,21 +320,12 @@ class session {
     const comm::delivery got = fleet_.transport().receive(from, fleet_.tag(message_kind::state), seconds::infinity());
     if (got.result == comm::result::peer_lost) return false;
     fleet_.require_ok("waiting for the state", from, got.result);
-    comm::message_reader message{got.data, from};
-    total_activation_bytes_ = bytes{message.read<double>()};
-    total_weight_bytes_ = bytes{message.read<double>()};
-    saved_ = seconds{message.read<double>()};
-    const auto rounds = message.read<std::uint32_t>();
-    if (rounds != fleet_.round().value) message.fail(text("of ", rounds, " rounds"));
-    results_.resize(rounds);
-    for (double& accuracy : results_) accuracy = message.read<double>();
-    join_term term = whole_state();
-    message.read(term.values());
-    message.finish();
-    term.store(committed_);
+    so_far_ = read_state(got.data, from, fleet_.round().value, committed_, carries_optimizer());
     taken_bytes_ = bytes{static_cast<double>(got.data.size())};
     return true;
   }
+
+  [[nodiscard]] bool carries_optimizer() const { return settings_.optimizer_state == optimizer_carry::averaged; }
 
   /// What the round before has shown: the own speed, and the links to those that it was paired with.
   void measure() {
@@ -426,7 +405,7 @@ class session {
     });
     fleet_.record_wait(training_.end, end);
     train_loss_ = sum.mean_loss();
-    saved_ += end_alone - end;
+    so_far_.saved += end_alone - end;
     return reports;
   }
 
@@ -463,11 +442,7 @@ class session {
   std::vector<agent_id> sat_out_;
   bytes taken_bytes_{};  ///< of the state that was handed over to it
 
-  // since the first round, over all agents
-  seconds saved_{};
-  bytes total_activation_bytes_{};
-  bytes total_weight_bytes_{};
-  std::vector<double> results_;
+  run_so_far so_far_;  ///< over all agents, those included that were there when this one was not
 };
 
 }  // namespace comdml::learn

@@ -30,6 +30,7 @@ namespace comdml::report {
 namespace detail {
 
 inline constexpr double most_seconds = 1e15;
+inline constexpr std::uint32_t most_agent = 10'000'000;
 inline constexpr double most_bytes = 1e18;
 
 /// One JSON object of a file, whose values are asked for by name and checked.
@@ -63,7 +64,7 @@ class hostile {
       fail(text('"', key, "\" is not a whole number between 0 and ", most));
     return value.get<Integer>();
   }
-  [[nodiscard]] std::uint32_t agent(const char* key) const { return whole<std::uint32_t>(key, 10'000'000); }
+  [[nodiscard]] std::uint32_t agent(const char* key) const { return whole<std::uint32_t>(key, most_agent); }
 
   [[nodiscard]] std::string words(const char* key, std::size_t most = 10'000) const {
     const nlohmann::json& value = at(key);
@@ -141,7 +142,7 @@ class hostile {
   if (line.has("alone") && (!round.pairs.empty() || !line.list("alone").empty())) {
     round.alone.emplace();
     for (const nlohmann::json& id : line.list("alone")) {
-      if (!id.is_number_unsigned() || id.get<std::uint64_t>() > 10'000'000) line.fail("\"alone\" lists no agents");
+      if (!id.is_number_unsigned() || id.get<std::uint64_t>() > most_agent) line.fail("\"alone\" lists no agents");
       round.alone->push_back(id.get<std::uint32_t>());
     }
   }

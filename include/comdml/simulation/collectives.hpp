@@ -63,17 +63,11 @@ class collectives {
       if (sums_.size() >= most_sums) sums_.clear();
       found = sums_.try_emplace(values).first;
       const bool coded = std::string_view{codec_.name} != comm::fp32::name;
-      const std::size_t blocks = (values + block_values - 1) / block_values;
-      const auto bytes_until = [&](std::size_t block) {  // the last block may be shorter
-        if (block < blocks) return block * codec_.encoded_size(block_values, 1);
-        return (block - 1) * codec_.encoded_size(block_values, 1) +
-               codec_.encoded_size(values - (block - 1) * block_values, 1);
-      };
+      const comm::coded_blocks<comm::wire_codec> blocks{codec_, values};
       const auto size = [&](index_range range) {
-        return bytes{static_cast<double>(coded ? bytes_until(range.end) - bytes_until(range.begin)
-                                               : sizeof(float) * range.size())};
+        return bytes{static_cast<double>(coded ? blocks.bytes_of(range) : sizeof(float) * range.size())};
       };
-      for (const auto& step : collective.plan(members_.size(), coded ? blocks : values).steps) {
+      for (const auto& step : collective.plan(members_.size(), coded ? blocks.count() : values).steps) {
         std::vector<hop> hops = compile(step, size);
         std::ranges::move(hops, std::back_inserter(found->second));
       }
@@ -96,8 +90,6 @@ class collectives {
   /// In the order in which each member sends: all of a hop are sent before one is waited for.
   using hop = std::vector<message>;
 
-  /// Values that are encoded together, as comm::all_reduce does it.
-  static constexpr std::size_t block_values = comm::detail::coded_values<comm::wire_codec>::block;
   /// Vectors of different length, as other cuts are used, whose messages are kept.
   static constexpr std::size_t most_sums = 4;
 

@@ -83,8 +83,8 @@ class clocks {
 
   /// Sends so many bytes over a wire. \returns when they arrive
   seconds send(agent_id from, wire_index wire, seconds departure, bytes size) {
-    directed_link link = wires_->link(wire);
-    if (fleet_->jitter > seconds{}) link.latency += fleet::jitter_of(*fleet_, from, agent_id{wires_->to(wire)}, round_);
+    const directed_link link =
+        fleet::with_jitter(wires_->link(wire), *fleet_, from, agent_id{wires_->to(wire)}, round_);
     return link_arrival(link, free_[wire], departure, size);
   }
 

@@ -8,15 +8,12 @@
 #include <initializer_list>
 #include <vector>
 
+#include "support.hpp"
+
 using namespace comdml;
+using support::ids;
 
 namespace {
-
-std::vector<agent_id> ids(std::initializer_list<std::uint32_t> values) {
-  std::vector<agent_id> made;
-  for (const std::uint32_t value : values) made.push_back(agent_id{value});
-  return made;
-}
 
 fleet::hand_over give(std::uint32_t from, std::uint32_t to) { return {agent_id{from}, agent_id{to}}; }
 

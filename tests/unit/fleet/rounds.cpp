@@ -8,16 +8,12 @@
 
 #include "comdml/fleet/draw.hpp"
 #include "comdml/fleet/trace.hpp"
+#include "support.hpp"
 
 using namespace comdml;
+using support::ids;
 
 namespace {
-
-std::vector<agent_id> ids(std::initializer_list<std::uint32_t> values) {
-  std::vector<agent_id> all;
-  for (const std::uint32_t value : values) all.push_back(agent_id{value});
-  return all;
-}
 
 /// A trace over four agents, linked all alike.
 fleet::description traced(const std::string& csv) {

@@ -44,18 +44,6 @@ struct neighbors_job : job {
   using algorithm = learn::dpsgd;
 };
 
-/// Who is in a plan, ascending.
-std::vector<agent_id> agents_of(const pairing::plan& plan) {
-  std::vector<agent_id> found = plan.alone;
-  for (const pairing::assignment& pair : plan.pairs) {
-    found.push_back(pair.slow);
-    found.push_back(pair.fast);
-  }
-  std::ranges::sort(found);
-  found.erase(std::unique(found.begin(), found.end()), found.end());
-  return found;
-}
-
 }  // namespace
 
 TEST_CASE("a round is that of those who take part, and told of once, whoever is away") {

@@ -3,6 +3,7 @@
 /// Small jobs for the tests of learn: real digits, a model that trains in a moment.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <utility>
 #include <vector>
@@ -75,5 +76,17 @@ struct always_pair {
 struct forced_job : job {
   using pairing = always_pair;
 };
+
+/// Who is in a plan, ascending.
+inline std::vector<agent_id> agents_of(const pairing::plan& plan) {
+  std::vector<agent_id> found = plan.alone;
+  for (const pairing::assignment& pair : plan.pairs) {
+    found.push_back(pair.slow);
+    found.push_back(pair.fast);
+  }
+  std::ranges::sort(found);
+  found.erase(std::unique(found.begin(), found.end()), found.end());
+  return found;
+}
 
 }  // namespace support

@@ -74,6 +74,12 @@ TEST_CASE("a time limit is kept, with a plan no worse than bottleneck's and a bo
     CHECK((solved.bound > seconds{} ? solved.gap() < 3 : std::isinf(solved.gap())));
     MESSAGE("gap ", solved.gap(), " after ", solved.solving.value(), " s");
   }
+  const auto fewer = published_fleet(5, 16);  // whose relaxation takes milliseconds
+  for (const auto form : {pairing::milp_form::reduced, pairing::milp_form::paper}) {
+    const auto solved = pairing::milp<>{.form = form, .time_limit = seconds{10}}.solve(fewer);
+    CHECK(solved.bound > seconds{});
+    CHECK(solved.gap() < 3);
+  }
   const auto blind = pairing::milp<>{.time_limit = seconds{.2}, .seeded = false}.solve(fleet);
   pairing::validate(blind.plan, fleet);
   CHECK(blind.bound <= exact.makespan * (1 + 1e-9));

@@ -106,7 +106,7 @@ std::size_t check_equal(learn::settings<any_job> how, const fleet::description& 
     CHECK(round.report.elapsed_alone == training.elapsed_alone);
     CHECK(round.report.activation_bytes == training.activation_bytes);
     CHECK(round.report.weight_bytes == training.weight_bytes);
-    CHECK(round.participants <= fleet.agents.size());
+    CHECK(round.participants == agents_of(training.plan).size());
     CHECK(round.pairs == training.plan.pairs.size());
     pairs += round.pairs;
     CHECK(round.idle >= 0);
