@@ -253,6 +253,7 @@ concept Clock = requires(C clock, seconds cost, void (*work)()) {
 /// | `t.receive(from, tag, deadline)`   | the next message of that channel                                          |
 /// | `t.receive_any(channels, deadline)`| the earliest message of these channels by (arrival, sender); with a       |
 /// |                                    | deadline of now() it polls                                                |
+/// | `t.forget_before(round)`           | messages of earlier rounds are dropped, those that still come included    |
 /// | `t.publish(data)`, `t.peek(peer)`  | a peer's latest published value and its age; nothing if there is none     |
 /// | `t.clock()`                        | the clock that deadlines and ages are told in                             |
 template <class T>
@@ -263,6 +264,7 @@ concept Transport = requires(T transport, agent_id peer, const comm::tag& what, 
   { transport.send(peer, what, data, deadline) } -> std::same_as<comm::result>;
   { transport.receive(peer, what, deadline) } -> std::same_as<comm::delivery>;
   { transport.receive_any(channels, deadline) } -> std::same_as<comm::delivery>;
+  transport.forget_before(round_index{});
   transport.publish(data);
   transport.peek(peer);
   { transport.clock() } -> Clock;

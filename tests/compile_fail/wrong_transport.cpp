@@ -29,6 +29,7 @@ struct loopback {
   std::vector<std::byte> receive(agent_id, const comm::tag&, seconds) { return {}; }
 #endif
   comm::delivery receive_any(std::span<const comm::channel>, seconds) { return {}; }
+  void forget_before(round_index) {}
   void publish(std::vector<std::byte>) {}
   std::optional<comm::published> peek(agent_id) { return {}; }
   still_clock& clock() { return time; }

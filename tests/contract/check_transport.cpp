@@ -60,6 +60,7 @@ struct passing {
   comm::delivery receive_any(std::span<const comm::channel> channels, seconds deadline) {
     return under_.receive_any(channels, deadline);
   }
+  void forget_before(round_index round) { under_.forget_before(round); }
   void publish(std::vector<std::byte> data) { under_.publish(std::move(data)); }
   auto peek(agent_id peer) { return under_.peek(peer); }
 
@@ -97,6 +98,10 @@ struct publishes_once : passing {
   }
   bool published_ = false;
 };
+struct forgets_nothing : passing {
+  using passing::passing;
+  void forget_before(round_index) {}
+};
 struct spoils_a_bit : passing {
   using passing::passing;
   comm::delivery receive(agent_id from, const comm::tag& what, seconds deadline) {
@@ -124,5 +129,6 @@ TEST_CASE("check_transport finds what is wrong") {
   CHECK_THROWS_AS(check_broken<ignores_tags>(), contract_error);
   CHECK_THROWS_AS(check_broken<gives_up_early>(), contract_error);
   CHECK_THROWS_AS(check_broken<publishes_once>(), contract_error);
+  CHECK_THROWS_AS(check_broken<forgets_nothing>(), contract_error);
   CHECK_THROWS_AS(check_broken<spoils_a_bit>(), contract_error);
 }

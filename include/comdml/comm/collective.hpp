@@ -153,7 +153,7 @@ class exchange {
     if (how != result::ok) done_.culprit = peer;
   }
   [[nodiscard]] tag numbered(std::size_t number) const {
-    return {tag_.round, tag_.kind, static_cast<std::uint16_t>(tag_.step + number)};
+    return {tag_.round, tag_.kind, static_cast<std::uint16_t>(tag_.step + number), tag_.attempt};
   }
 
   T& transport_;

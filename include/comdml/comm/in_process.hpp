@@ -150,6 +150,10 @@ class in_process<Time>::endpoint {
     require_idle();
     return session_.receive(self_, channels, deadline);
   }
+  void forget_before(round_index round) {
+    require_idle();
+    session_.forget_before(self_, round);
+  }
   void publish(std::vector<std::byte> data) {
     require_idle();
     session_.publish(self_, std::move(data));

@@ -10,6 +10,7 @@
 #include <deque>
 #include <exception>
 #include <functional>
+#include <iterator>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -95,6 +96,7 @@ class in_process_session {
                             [&] { return text("room for a message to agent ", to, " (", what, ")"); }};
     return act(self, call, [&](seconds now) -> std::optional<result> {
       if (time_.end_time(to) <= now) return result::peer_lost;
+      if (what.round < agents_[to.value].first_round.value) return result::ok;
       if (has_room()) {
         const bytes size{static_cast<double>(data.size())};
         seconds& link_free = link_free_[self.value * links_.agents() + to.value];
@@ -121,6 +123,20 @@ class in_process_session {
         return delivery{result::peer_lost, gone->from, gone->tag};
       if (now < deadline) return std::nullopt;
       return channels.empty() ? delivery{} : delivery{result::timed_out, channels[0].from, channels[0].tag};
+    });
+  }
+
+  void forget_before(agent_id self, round_index round) {
+    act(self, {}, [&](seconds) {
+      agent_state& own = agents_[self.value];
+      own.first_round = std::max(own.first_round, round);
+      for (auto at = own.messages.begin(); at != own.messages.end();) {
+        const agent_id sender = at->first.from;
+        const bool old = at->first.tag.round < own.first_round.value;
+        at = old ? own.messages.erase(at) : std::next(at);
+        if (old) time_.changed(sender);  // it may wait for room
+      }
+      return std::optional{true};
     });
   }
 
@@ -163,6 +179,7 @@ class in_process_session {
 
   struct agent_state {
     inbox messages;
+    round_index first_round{};       ///< messages of earlier ones are dropped
     std::optional<published> board;  ///< here `age` is the time of publication
   };
 

@@ -20,10 +20,13 @@ struct tag {
   std::uint32_t round = 0;
   std::uint16_t kind = 0;
   std::uint16_t step = 0;
+  /// How often the round's exchanges were begun anew, because somebody was lost.
+  std::uint16_t attempt = 0;
 
   friend constexpr auto operator<=>(const tag&, const tag&) noexcept = default;
   friend std::ostream& operator<<(std::ostream& out, const tag& what) {
-    return out << "round " << what.round << ", kind " << what.kind << ", step " << what.step;
+    out << "round " << what.round << ", kind " << what.kind << ", step " << what.step;
+    return what.attempt == 0 ? out : out << ", attempt " << what.attempt;
   }
 };
 

@@ -121,6 +121,25 @@ class transport_checks {
     send(second_tag, {});
   }
 
+  void forgetting() {
+    constexpr comm::tag old{1, 1, 0};
+    constexpr comm::tag current{2, 1, 0};
+    if (first()) {
+      send(old, message(1, 10));
+      send(current, message(2, 10));
+      receive(second_tag);
+      for (int i = 0; i < 20; ++i) send(old, message(3, 10));  // more than a window: they take no room
+      send(current, message(4, 10));
+      return;
+    }
+    require(receive(current) == message(2, 10), "a message of round 2 was changed");
+    transport_.forget_before(round_index{2});
+    send(second_tag, {});
+    require(receive(current) == message(4, 10), "forget_before(2) dropped a message of round 2");
+    const comm::delivery got = transport_.receive(agent_id{0}, old, transport_.clock().now() + seconds{0.01});
+    require(got.result != comm::result::ok, "a message of round 1 was received after forget_before(2)");
+  }
+
   template <Collective C>
   void sums(const C& collective) {
     const comm::group all{epoch_index{0}, everyone(), all_linked()};
@@ -159,8 +178,8 @@ class transport_checks {
   }
 
  private:
-  static constexpr comm::tag first_tag{0, 1, 0};
-  static constexpr comm::tag second_tag{0, 1, 1};
+  static constexpr comm::tag first_tag{9, 1, 0};
+  static constexpr comm::tag second_tag{9, 1, 1};
 
   static void require(bool good, const std::string& what) {
     if (!good) throw contract_error{"check_transport: " + what};
@@ -189,11 +208,11 @@ class transport_checks {
   }
   void send(const comm::tag& what, std::vector<std::byte> data) {
     const comm::result how = transport_.send(other(), what, std::move(data), deadline());
-    require(how == comm::result::ok, text("send: ", how));
+    require(how == comm::result::ok, text("send of ", what, ": ", how));
   }
   std::vector<std::byte> receive(const comm::tag& what) {
     comm::delivery got = transport_.receive(other(), what, deadline());
-    require(got.result == comm::result::ok, text("receive: ", got.result));
+    require(got.result == comm::result::ok, text("receive of ", what, ": ", got.result));
     require(got.from == other() && got.tag == what, "receive: a message of another channel");
     return std::move(got.data);
   }
@@ -226,6 +245,7 @@ void check_transport(Connect&& connect, const transport_check& options = {}) {
   on(2, [](auto& agent) { agent.deadlines(); });
   on(2, [](auto& agent) { agent.lost_peer(); });
   on(2, [](auto& agent) { agent.publishing(); });
+  on(2, [](auto& agent) { agent.forgetting(); });
   for (std::size_t agents = 1; agents <= options.members; ++agents) {
     on(agents, [](auto& agent) { agent.peers(); });
     on(agents, [](auto& agent) { agent.gathering(); });
