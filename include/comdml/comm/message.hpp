@@ -34,6 +34,8 @@ class message_writer {
   }
   /// The values alone, without their number: the reader must know it.
   message_writer& write(std::span<const float> values) { return append(std::as_bytes(values)); }
+  /// Bytes without their number, as what ends a message: the reader takes the rest.
+  message_writer& write_rest(std::span<const std::byte> bytes) { return append(bytes); }
   /// Bytes behind their number (8 bytes).
   message_writer& write_block(std::span<const std::byte> block) {
     return write(std::uint64_t{block.size()}).append(block);

@@ -6,6 +6,7 @@
 #include <compare>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <ostream>
 #include <vector>
 
@@ -22,6 +23,10 @@ struct tag {
   std::uint16_t step = 0;
   /// How often the round's exchanges were begun anew, because somebody was lost.
   std::uint16_t attempt = 0;
+
+  /// The `round` of messages that belong to none: they are never forgotten, and their receiver can do without them.
+  static constexpr std::uint32_t no_round = std::numeric_limits<std::uint32_t>::max();
+  [[nodiscard]] constexpr bool may_get_lost() const noexcept { return round == no_round; }
 
   friend constexpr auto operator<=>(const tag&, const tag&) noexcept = default;
   friend std::ostream& operator<<(std::ostream& out, const tag& what) {

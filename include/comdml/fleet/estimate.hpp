@@ -35,33 +35,40 @@ class estimate {
                    how.outlier);
   }
 
+  /// All that it knows.
+  struct memory {
+    std::optional<double> mean{};     ///< of the logarithm
+    std::optional<double> suspect{};  ///< the outlier just seen
+  };
+  [[nodiscard]] const memory& known() const noexcept { return known_; }
+  void recall(const memory& known) { known_ = known; }
+
   /// Nothing before the first observation.
   [[nodiscard]] std::optional<Quantity> value() const {
-    if (!mean_) return std::nullopt;
-    return Quantity{std::exp(*mean_)};
+    if (!known_.mean) return std::nullopt;
+    return Quantity{std::exp(*known_.mean)};
   }
 
   /// Requires a finite positive value.
   void observe(Quantity seen) {
     COMDML_REQUIRE(std::isfinite(seen.value()) && seen.value() > 0, "observed ", seen.value());
     const double next = std::log(seen.value());
-    if (!mean_) {
-      mean_ = next;
-    } else if (const double off = next - *mean_; std::abs(off) <= std::log(how_.outlier)) {
-      *mean_ += how_.weight * off;
-      suspect_.reset();
-    } else if (suspect_ && (*suspect_ > *mean_) == (off > 0)) {
-      mean_ = (*suspect_ + next) / 2;
-      suspect_.reset();
+    if (!known_.mean) {
+      known_.mean = next;
+    } else if (const double off = next - *known_.mean; std::abs(off) <= std::log(how_.outlier)) {
+      *known_.mean += how_.weight * off;
+      known_.suspect.reset();
+    } else if (known_.suspect && (*known_.suspect > *known_.mean) == (off > 0)) {
+      known_.mean = (*known_.suspect + next) / 2;
+      known_.suspect.reset();
     } else {
-      suspect_ = next;
+      known_.suspect = next;
     }
   }
 
  private:
   smoothing how_;
-  std::optional<double> mean_;     ///< of the logarithm
-  std::optional<double> suspect_;  ///< the outlier just seen
+  memory known_;
 };
 
 /// What has been observed of a fleet.

@@ -62,6 +62,8 @@ class agent {
     COMDML_REQUIRE(settings_.make_model,
                    "settings.make_model is empty, and the model cannot be made of a shape and a "
                    "number of classes");
+    if (settings_.survival.wanted && !changing_members(settings_.algorithm))
+      throw input_error{"survival", "the algorithm does not go on when an agent is lost", "use comdml or allreduce"};
     settle(settings_.algorithm, fleet_.routes);
   }
 
@@ -117,48 +119,100 @@ class agent {
       }
     }
     if constexpr (Algorithm<typename J::algorithm, session<J, Images>>)
-      take_turns(work, schedule, test, observer, past, always, start);
+      take_turns(work, schedule, test, observer, past, always, start, hold.keep.get());
   }
 
   /// Round after round.
   template <class Session, Dataset Test, Observer O>
   void take_turns(Session& work, typename J::schedule& schedule, const Test* test, O& observer, history& past,
-                  bool always, std::chrono::steady_clock::time_point start) {
+                  bool always, std::chrono::steady_clock::time_point start, const checkpoints* keep) {
     const auto tells = [&] { return always || work.leads(); };
     if (tells()) past.state = work.committed().body.model;
     try {
-      for (std::uint32_t round = 0; round < settings_.rounds; ++round) {
+      std::uint32_t round = work.first_round().value;
+      if (round > 0) schedule = schedule_after(work.results());
+      while (round < settings_.rounds) {
+        if (work.left_out()) {
+          round = work.come_in().value;
+          schedule = schedule_after(work.results());
+          continue;
+        }
+        std::optional<round_report> report;
+        bool away = false;
+        const bool whole = undisturbed(work, [&] {
+          const auto how = work.enter(round_index{round});
+          away = how == Session::entry::away || how == Session::entry::over;
+          if (how == Session::entry::over) round = static_cast<std::uint32_t>(settings_.rounds);
+          if (away) return;
+          if (how == Session::entry::back) schedule = schedule_after(work.results());
+          work.begin_round(round_index{round}, schedule.rate(settings_.optimizer.learning_rate));
+          const pairing::plan plan = settings_.algorithm.round(work);
+          const bool last = round + 1 == settings_.rounds;
+          report = work.report(plan, evaluated(round) || last ? test : nullptr);
+        });
+        if (!whole) report = go_on(work, round, schedule);
+        if (away && round == settings_.rounds) return;
+        if (away) ++round;
+        if (!report) continue;
+
+        ++round;  // the last one is over, whatever comes
         bool target_reached = false;
-        const auto how = work.enter(round_index{round});
-        if (how == Session::entry::over) return;
-        if (how == Session::entry::away) continue;
-        if (how == Session::entry::back) schedule = schedule_after(work.results());
-        work.begin_round(round_index{round}, schedule.rate(settings_.optimizer.learning_rate));
-        const pairing::plan plan = settings_.algorithm.round(work);
-        const bool last = round + 1 == settings_.rounds;
-        round_report report = work.report(plan, evaluated(round) || last ? test : nullptr);
-        report.wall = seconds{std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count()};
-        if (report.test_accuracy) {
-          schedule.observe(*report.test_accuracy);
-          target_reached = settings_.target_accuracy && *report.test_accuracy >= *settings_.target_accuracy;
+        report->wall = seconds{std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count()};
+        if (report->test_accuracy) {
+          schedule.observe(*report->test_accuracy);
+          target_reached = settings_.target_accuracy && *report->test_accuracy >= *settings_.target_accuracy;
         }
         schedule.next_round();
+        if (keep) work.keep(*keep, always, report->elapsed);
         verdict wish = verdict::go_on;
-        if (tells()) {
-          wish = observer.on_round(report);
-          past.rounds.push_back(std::move(report));
+        // An agent that told of the round may have been lost before the others heard of its end.
+        if (tells() && (always || past.rounds.empty() || past.rounds.back().round < report->round)) {
+          wish = observer.on_round(*report);
+          past.rounds.push_back(*std::move(report));
           past.state = work.committed().body.model;  // what the report speaks of, should the next round be interrupted
           past.target_reached = target_reached;
         }
-        if (target_reached || work.anyone_stops(wish == verdict::stop)) break;
+        if (target_reached && !work.survives()) break;
+        bool over = target_reached || round == settings_.rounds;
+        // Where somebody may be lost, all stay until everyone knows of the end.
+        if (!undisturbed(work, [&] { over = work.anyone_stops(wish == verdict::stop) || over; }) && !over)
+          static_cast<void>(go_on(work, round, schedule));
+        if (over) break;
       }
-      if (!work.common()) {
-        work.average_models();
-        if (tells()) past.state = work.committed().body.model;
-      }
+      if (!work.common()) work.average_models();
+      if (tells()) past.state = work.committed().body.model;  // also that of rounds that it heard of later
     } catch (const interrupted&) {
       if (tells()) past.interrupted = true;
     }
+  }
+
+  /// Runs a step. \returns false if it was cut short because somebody was lost, and the others are to go on
+  template <class Session, class Step>
+  static bool undisturbed(const Session& work, Step&& step) {
+    try {
+      step();
+      return true;
+    } catch (const disturbed&) {
+    } catch (const peer_lost_error&) {
+      if (!work.survives()) throw;
+    }
+    return false;
+  }
+
+  /// Agrees with the others on how the round goes on. \returns its report, if they have ended it
+  template <class Session>
+  std::optional<round_report> go_on(Session& work, std::uint32_t& round, typename J::schedule& schedule) const {
+    switch (work.recover()) {
+      case Session::turn::decided:
+        return work.report_of_others();
+      case Session::turn::entered:
+        round = work.accept_invitation().value;
+        schedule = schedule_after(work.results());
+        break;
+      case Session::turn::again:
+        break;
+    }
+    return std::nullopt;
   }
 
   /// As it is after rounds with these test accuracies.

@@ -4,13 +4,18 @@
 #pragma once
 
 #include <condition_variable>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <stop_token>
 
+#include "comdml/core/ids.hpp"
+
 namespace comdml::learn {
 
 class timeline;
+class checkpoints;
+struct checkpoint;
 
 /// Holds all agents of a job between two mini-batches until it is resumed. Virtual time stands still meanwhile.
 class pause_switch {
@@ -44,6 +49,10 @@ struct control {
   std::shared_ptr<pause_switch> pause{};
   /// Is told what every agent of this process does when (learn/timeline.hpp); nothing is recorded without.
   std::shared_ptr<timeline> recorder{};
+  /// Where checkpoints are written (learn/checkpoint.hpp); none are without.
+  std::shared_ptr<const checkpoints> keep{};
+  /// What each agent of this process goes on from; they begin anew without.
+  std::function<checkpoint(agent_id)> resume{};
 };
 
 }  // namespace comdml::learn

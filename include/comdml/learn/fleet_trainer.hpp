@@ -78,7 +78,11 @@ class fleet_trainer {
     const auto live = [&](typename J::transport& endpoint) {
       const std::size_t i = endpoint.self().value;
       const data::shard<Set> own{train, shards[i]};
-      membership mine{routes, fleet_.agents[i].speed, fleet_.agents[i].memory, {}, stages, beside};
+      membership mine{.routes = routes,
+                      .speed = fleet_.agents[i].speed,
+                      .memory = fleet_.agents[i].memory,
+                      .stages = stages->size() > 1 ? stages : nullptr,
+                      .beside = beside};
       for (const fleet::speed_change& change : fleet_.changes)
         if (change.agent == endpoint.self()) mine.changes.emplace_back(change.from, change.speed);
       agent<J> self{endpoint, std::move(mine), how, exec, memory};

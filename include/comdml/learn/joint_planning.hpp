@@ -36,10 +36,20 @@ class joint_planning {
   /// \param fleet  the members alone, numbered as `names` says
   [[nodiscard]] pairing::plan next(const fleet::instance& fleet, const pairing::numbering& names, line& everyone) {
     if constexpr (LocalPairingPolicy<typename J::pairing, typename J::transport>)
-      if (pairing::negotiates(planner_.policy()) && names.whole()) return negotiate(fleet, everyone);
+      if (pairing::negotiates(planner_.policy()) && names.whole() && !everyone.survives())
+        return negotiate(fleet, everyone);
     // Who was away does not know the last plan, so nobody goes by it.
     if (std::exchange(turnouts_, everyone.turnouts()) != everyone.turnouts()) planner_.forget();
     return names.named(planner_.planned_by_all() ? planner_.next(fleet) : shared_plan(fleet, everyone));
+  }
+
+  /// What the next plan follows from, for a checkpoint.
+  void write(comm::message_writer& message, const fleet::split_profile& profile) const {
+    message.write(std::uint8_t{planner_.last().has_value()});
+    if (planner_.last()) write_plan(message, *planner_.last(), profile);
+  }
+  void read(comm::message_reader& message, const fleet::instance& fleet) {
+    if (message.read<std::uint8_t>() != 0) planner_.recall(read_plan(message, fleet));
   }
 
  private:
@@ -57,8 +67,8 @@ class joint_planning {
       LocalPairingPolicy<typename J::pairing, typename J::transport> {
     pairing::neighborhood view = planner_.policy().view(fleet, everyone.self());
     view.place = pairing::spanning_trees(everyone.links())[everyone.rank_of(everyone.self())];
-    const pairing::negotiated own =
-        planner_.policy().negotiate(everyone.transport(), std::move(view), everyone.tag(message_kind::negotiation));
+    const pairing::negotiated own = planner_.policy().negotiate(everyone.transport().direct(), std::move(view),
+                                                                everyone.tag(message_kind::negotiation));
     comm::message_writer message;
     message.write(std::uint8_t{own.helper.has_value()});
     if (own.helper) message.write(own.helper->other.value).write(static_cast<std::uint32_t>(own.helper->entry));

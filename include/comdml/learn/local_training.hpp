@@ -78,7 +78,7 @@ class local_training {
   /// Runs `body(workspace)` in a compute slot.
   template <class Body>
   void compute(seconds duration, Body&& body) {
-    fleet_.check();
+    fleet_.listen();
     fleet_.transport().clock().compute(duration, [&] {
       const auto lease = memory_.acquire();
       body(*lease);
@@ -89,6 +89,7 @@ class local_training {
   template <class WorkOf>
   void train(const pairing::plan& plan, const replica& common, double learning_rate, WorkOf&& work_of) {
     start(common, learning_rate, fleet_.round());
+    stream_ = fleet_.tag(message_kind::smashed_data);
     for (const pairing::assignment& pair : plan.pairs)
       if (pair.fast == fleet_.self())
         guests.push_back({.id = pair.slow,
@@ -101,10 +102,22 @@ class local_training {
 
     begin = fleet_.transport().clock().now();
     fleet_.record_alone(cost(1, work()));
-    if (const pairing::assignment* pair = pair_of(plan, fleet_.self()))
-      train_kept_units(*pair);
-    else
+    if (const pairing::assignment* pair = pair_of(plan, fleet_.self())) {
+      if (!train_kept_units(*pair)) train_both_sides(*pair, common);
+    } else {
       train_with_guests();
+    }
+    end = fleet_.transport().clock().now();
+  }
+
+  /// Makes good what was lost with agents that are not members any more: the tail that one of them trained is trained
+  /// here, and tails of theirs are dropped.
+  void repair(const pairing::plan& plan, const replica& common) {
+    for (std::size_t g = guests.size(); g-- > 0;)
+      if (!fleet_.is_member(guests[g].id)) drop(g);
+    const pairing::assignment* pair = pair_of(plan, fleet_.self());
+    if (pair == nullptr || own_tail || fleet_.is_member(pair->fast)) return;
+    train_both_sides(*pair, common);
     end = fleet_.transport().clock().now();
   }
 
@@ -113,6 +126,8 @@ class local_training {
   void start(const replica& from, double learning_rate, round_index order) {
     trained = from;
     guests.clear();
+    dropped.clear();
+    own_tail = false;
     own_loss = {};
     finite = true;
     activation_bytes = {};
@@ -172,6 +187,9 @@ class local_training {
   // ------------------------------------------------------------------------------------------ what the round gave
   replica trained;
   std::vector<guest> guests;  ///< ascending by id
+  std::vector<agent_id> dropped;  ///< guests that were lost
+  /// Whether this agent, which was to be helped, has trained the tail itself: its only guest then.
+  bool own_tail = false;
   evaluation own_loss;        ///< of the whole model; nothing for a slow agent, whose helper knows it
   bool finite = true;         ///< whether all losses and weights of the agent's own part were
   bytes activation_bytes{};
@@ -208,7 +226,8 @@ class local_training {
     }
   }
 
-  void train_kept_units(const pairing::assignment& pair) {
+  /// \returns whether the helper was there for all of it
+  bool train_kept_units(const pairing::assignment& pair) {
     const std::size_t h = model_.head_of(pair.split);
     const auto& head = model_.heads[h];
     const split::slow_side side{model_.net, head, pair.split, settings_.loss, settings_.optimizer};
@@ -220,7 +239,10 @@ class local_training {
     const comm::wire_codec& codec = model_.codec_of(pair.codec);
     const image_shape shape = model_.net.output_shape(pair.split.value - 1);
     std::vector<std::byte> message;
+    bool helped = true;
     for_each_own_batch([&](std::size_t images) {
+      helped = helped && !fleet_.gone(pair.fast);
+      if (!helped) return;
       compute_share(fleet_.self(), share, images, [&](workspace& memory) {
         loader_.next(batch_);
         const nn::loss_result result = side.step(
@@ -232,12 +254,72 @@ class local_training {
       });
       activation_bytes += bytes{static_cast<double>(message.size())};
       const seconds sending = fleet_.transport().clock().now();
-      fleet_.require_ok("sending activations", pair.fast,
-                        fleet_.transport().send(pair.fast, fleet_.tag(message_kind::smashed_data),
-                                                std::exchange(message, {}), seconds::infinity()));
+      helped = fleet_.reached(
+          "sending activations", pair.fast,
+          fleet_.transport().send(pair.fast, stream_, std::exchange(message, {}), seconds::infinity()));
       fleet_.record(activity::sending, pair.fast, sending);
     });
     finite = finite && all_finite(kept()) && all_finite(auxiliary());
+    return helped;
+  }
+
+  /// What the pair would have trained, by this agent alone, from the start: the same mini-batches, through the same
+  /// codec, to the same bits.
+  void train_both_sides(const pairing::assignment& pair, const replica& common) {
+    const std::size_t h = model_.head_of(pair.split);
+    const auto& head = model_.heads[h];
+    const fleet::split_cost& entry = model_.entry_of(pair.split, pair.codec);
+    const comm::wire_codec& codec = model_.codec_of(pair.codec);
+    const image_shape shape = model_.net.output_shape(pair.split.value - 1);
+    trained = common;
+    own_tail = true;
+    finite = true;
+    guests = {{.id = fleet_.self(),
+               .cut = pair.split,
+               .codec = &codec,
+               .fast_share = entry.fast_share,
+               .state = common.body,
+               .batches_left = 0}};
+    const auto kept = [&] { return split::part_of(model_.net, trained.body, split::kept_units(model_.net, pair.split)); };
+    const auto auxiliary = [&] { return split::part_of(head, trained.heads[h], {0, head.units()}); };
+    std::vector<std::byte> message;
+    for_each_own_batch([&](std::size_t images) {
+      compute_share(fleet_.self(), entry.slow_share, images, [&](workspace& memory) {
+        loader_.next(batch_);
+        const split::slow_side side{model_.net, head, pair.split, settings_.loss, settings_.optimizer};
+        const nn::loss_result result = side.step(
+            kept(), auxiliary(), batch_.inputs, batch_.labels, learning_rate_, memory, exec_,
+            [&](std::span<const float> z) { split::encode_smashed(codec, shape, z, batch_.labels, message); });
+        finite = finite && std::isfinite(result.sum);
+        ++trained.body.optimizer.updates;
+        ++trained.heads[h].optimizer.updates;
+      });
+      train_tail(guests.front(), message);
+    });
+    finite = finite && all_finite(kept()) && all_finite(auxiliary()) && guests.front().finite &&
+             all_finite(tail_of(guests.front()));
+  }
+
+  [[nodiscard]] split::part<float> tail_of(guest& g) const {
+    return split::part_of(model_.net, g.state, split::handed_over_units(model_.net, g.cut));
+  }
+
+  /// One mini-batch of activations through a tail.
+  void train_tail(guest& g, std::span<const std::byte> message) {
+    split::decode_smashed(*g.codec, message, model_.net.output_shape(g.cut.value - 1), model_.net.classes(),
+                          settings_.batch + 1, activations_, labels_);
+    compute_share(g.id, g.fast_share, labels_.size(), [&](workspace& memory) {
+      const split::fast_side side{model_.net, g.cut, settings_.loss, settings_.optimizer};
+      count(g.loss, side.step(tail_of(g), activations_, labels_, learning_rate_, memory, exec_), labels_.size(),
+            g.finite);
+      ++g.state.optimizer.updates;
+    });
+  }
+
+  /// Goes on without a guest; what it was to get is trained by itself, or by nobody.
+  void drop(std::size_t g) {
+    dropped.push_back(guests[g].id);
+    guests.erase(guests.begin() + static_cast<std::ptrdiff_t>(g));
   }
 
   /// A guest batch that waits is served first, an own one otherwise, so the agent never idles while it has work, and no
@@ -258,9 +340,7 @@ class local_training {
     while (serve_guest(seconds::infinity())) {
     }
     finite = finite && all_finite(whole());
-    for (guest& g : guests)
-      g.finite =
-          g.finite && all_finite(split::part_of(model_.net, g.state, split::handed_over_units(model_.net, g.cut)));
+    for (guest& g : guests) g.finite = g.finite && all_finite(tail_of(g));
   }
 
   /// Mini-batches that a guest sends in this round, from its work.
@@ -268,28 +348,26 @@ class local_training {
     return data::batch_plan(images / settings_.local_epochs, settings_.batch).size() * settings_.local_epochs;
   }
 
-  /// Trains one guest batch that arrives by the deadline. \returns whether there was one
+  /// Trains one guest batch that arrives by the deadline, or learns that a guest is lost. \returns whether there is more
+  /// to wait for
   bool serve_guest(seconds deadline) {
     std::vector<comm::channel> waiting;
     for (const guest& g : guests)
-      if (g.batches_left > 0) waiting.push_back({g.id, fleet_.tag(message_kind::smashed_data)});
+      if (g.batches_left > 0 && !fleet_.gone(g.id)) waiting.push_back({g.id, stream_});
     if (waiting.empty()) return false;
-    fleet_.check();
+    fleet_.listen();
     const seconds start = fleet_.transport().clock().now();
     const comm::delivery message = fleet_.transport().receive_any(waiting, deadline);
-    if (message.result == comm::result::timed_out) return false;
-    fleet_.require_ok("receiving activations", message.from, message.result);
+    const bool polled = deadline <= start;
+    if (message.result == comm::result::timed_out && polled) return false;
+    const auto from = std::ranges::find(guests, message.from, &guest::id);
+    if (!fleet_.reached("receiving activations", message.from, message.result)) {
+      drop(static_cast<std::size_t>(from - guests.begin()));
+      return true;
+    }
     fleet_.record(activity::waiting, message.from, start);
-    guest& g = *std::ranges::find(guests, message.from, &guest::id);
-    split::decode_smashed(*g.codec, message.data, model_.net.output_shape(g.cut.value - 1), model_.net.classes(),
-                          settings_.batch + 1, activations_, labels_);
-    compute_share(g.id, g.fast_share, labels_.size(), [&](workspace& memory) {
-      const split::fast_side side{model_.net, g.cut, settings_.loss, settings_.optimizer};
-      const auto tail = split::part_of(model_.net, g.state, split::handed_over_units(model_.net, g.cut));
-      count(g.loss, side.step(tail, activations_, labels_, learning_rate_, memory, exec_), labels_.size(), g.finite);
-      ++g.state.optimizer.updates;
-    });
-    --g.batches_left;
+    train_tail(*from, message.data);
+    --from->batches_left;
     return true;
   }
 
@@ -304,6 +382,7 @@ class local_training {
   double learning_rate_ = 0;
   round_index order_{};
   std::size_t batches_begun_ = 0;
+  comm::tag stream_{};  ///< of activations in this round
 
   // reused from batch to batch
   data::batch batch_;

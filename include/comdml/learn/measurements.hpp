@@ -72,7 +72,44 @@ class measurements {
     }
   }
 
+  /// Everything, for a checkpoint.
+  void write(comm::message_writer& message) const {
+    write_estimate(message, speed_);
+    message.write(static_cast<std::uint32_t>(links_.size()));
+    for (const auto& [to, seen] : links_) {
+      message.write(to.value).write(seen.rounds_ago);
+      write_estimate(message, seen.rate);
+    }
+  }
+  void read(comm::message_reader& message) {
+    read_estimate(message, speed_);
+    links_.clear();
+    for (auto left = message.read<std::uint32_t>(); left > 0; --left) {
+      const agent_id to{message.read<std::uint32_t>()};
+      link seen{fleet::estimate<bits_per_second>{how_}, message.read<std::uint32_t>()};
+      read_estimate(message, seen.rate);
+      links_.insert_or_assign(to, seen);
+    }
+  }
+
  private:
+  template <class Quantity>
+  static void write_estimate(comm::message_writer& message, const fleet::estimate<Quantity>& what) {
+    for (const auto& value : {what.known().mean, what.known().suspect})
+      message.write(std::uint8_t{value.has_value()}).write(value.value_or(0));
+  }
+  template <class Quantity>
+  static void read_estimate(comm::message_reader& message, fleet::estimate<Quantity>& what) {
+    typename fleet::estimate<Quantity>::memory known;
+    for (auto* const value : {&known.mean, &known.suspect}) {
+      const bool there = message.read<std::uint8_t>() != 0;
+      const auto number = message.read<double>();
+      if (there && !std::isfinite(number)) message.fail("an estimate that is not a number");
+      if (there) *value = number;
+    }
+    what.recall(known);
+  }
+
   struct link {
     fleet::estimate<bits_per_second> rate;
     std::uint32_t rounds_ago = 0;  ///< when it was last observed

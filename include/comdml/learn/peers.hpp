@@ -18,6 +18,8 @@
 #include "comdml/concepts.hpp"
 #include "comdml/core/errors.hpp"
 #include "comdml/learn/control.hpp"
+#include "comdml/learn/epoch.hpp"
+#include "comdml/learn/lifeline.hpp"
 #include "comdml/learn/membership.hpp"
 #include "comdml/learn/timeline.hpp"
 
@@ -57,10 +59,16 @@ enum class message_kind : std::uint16_t {
 template <Transport T>
 class peers {
  public:
-  peers(T& line, const membership& fleet, const control& hold)
-      : line_{line}, control_{hold}, group_{epoch_index{}, fleet.routes}, stages_{fleet.stages} {}
+  peers(T& line, const membership& fleet, const survival& how, const control& hold)
+      : line_{line, how, fleet.routes.links().agents(), fleet.life.value_or(0)},
+        control_{hold},
+        group_{epoch_index{}, fleet.routes},
+        stages_{fleet.stages} {}
 
-  [[nodiscard]] T& transport() noexcept { return line_; }
+  [[nodiscard]] lifeline<T>& transport() noexcept { return line_; }
+  [[nodiscard]] const lifeline<T>& transport() const noexcept { return line_; }
+  /// Whether the others go on when somebody is lost.
+  [[nodiscard]] bool survives() const noexcept { return line_.how().wanted; }
   [[nodiscard]] agent_id self() const { return line_.self(); }
   [[nodiscard]] const std::vector<agent_id>& members() const noexcept { return group_.members(); }
   [[nodiscard]] const comm::routes& routes() const noexcept { return group_.routes; }
@@ -78,7 +86,16 @@ class peers {
     group_ = {epoch_index{static_cast<std::uint32_t>(next_stage_++)}, begun.routes};
     return begun.hand_overs;
   }
-  /// How often others took part than in the round before; all agents count the same.
+  /// Goes on with other members, over the same links.
+  void enter(round_index round, const std::vector<agent_id>& with) {
+    round_ = round;
+    if (with == members()) return;
+    ++turnouts_;
+    group_ = {epoch_index{group_.epoch.value + 1}, comm::routes{links(), with}};
+  }
+  /// The same members begin anew: what one of them remembers, another may not.
+  void start_over() noexcept { ++turnouts_; }
+  /// How often others took part than before, or the same ones began anew.
   [[nodiscard]] std::size_t turnouts() const noexcept { return turnouts_; }
   [[nodiscard]] bool is_member(agent_id agent) const { return std::ranges::binary_search(members(), agent); }
   /// Whether this agent is the first of those who take part.
@@ -89,7 +106,9 @@ class peers {
     if (control_.recorder) control_.recorder->begin_round(self(), round);
   }
   [[nodiscard]] round_index round() const noexcept { return round_; }
-  [[nodiscard]] comm::tag tag(message_kind kind) const { return {round_.value, static_cast<std::uint16_t>(kind), 0}; }
+  [[nodiscard]] comm::tag tag(message_kind kind) const {
+    return {round_.value, static_cast<std::uint16_t>(kind), 0, line_.attempt()};
+  }
 
   /// Tells the recorder, if there is one, what the time from `begin` until now went to. `other`: see span_of_time.
   void record(activity what, agent_id other, seconds begin) {
@@ -109,17 +128,35 @@ class peers {
   }
 
   /// Between two mini-batches: the place to stop or to pause.
-  void check() const {
+  void check() {
     if (control_.pause) control_.pause->wait(control_.stop);
     if (control_.stop.stop_requested()) throw interrupted{};
   }
+  /// The same where the agent can also hear of others that are lost.
+  void listen() {
+    check();
+    line_.poll();
+  }
 
   /// Does nothing if the result is ok. `what` failed otherwise.
-  void require_ok(const char* what, agent_id peer, comm::result result) const {
+  void require_ok(const char* what, agent_id peer, comm::result result) {
     if (result == comm::result::ok) return;
     if (control_.stop.stop_requested()) throw interrupted{};  // the peer left because it was asked to, too
+    line_.missed(peer, result);
     throw peer_lost_error{text("agent ", self(), ", round ", round_.value + 1, ": ", what, ": agent ", peer,
                                result == comm::result::timed_out ? " did not answer in time" : " was lost")};
+  }
+
+  /// The same for what the agent can do without, if the others are to survive a loss. \returns whether it is ok
+  [[nodiscard]] bool reached(const char* what, agent_id peer, comm::result result) {
+    if (result == comm::result::ok) return true;
+    if (!survives() || control_.stop.stop_requested()) require_ok(what, peer, result);
+    line_.missed(peer, result);
+    return false;
+  }
+  /// Whether the others have decided to go on without an agent.
+  [[nodiscard]] bool gone(agent_id agent) const {
+    return line_.formed() && !std::ranges::binary_search(line_.formed()->members, agent);
   }
 
   /// All agents' records of one kind: read(reader, sender) is called in the order of the members.
@@ -158,7 +195,7 @@ class peers {
   }
 
  private:
-  T& line_;
+  lifeline<T> line_;
   const control& control_;
   comm::group group_;
   std::shared_ptr<const std::vector<stage>> stages_;

@@ -20,6 +20,7 @@
 #include "comdml/fleet/estimate.hpp"
 #include "comdml/fleet/profile.hpp"
 #include "comdml/learn/comdml.hpp"
+#include "comdml/learn/epoch.hpp"
 #include "comdml/learn/measurements.hpp"
 #include "comdml/nn/layer.hpp"
 #include "comdml/nn/loss.hpp"
@@ -83,6 +84,8 @@ struct settings {
   learn::knowledge knowledge = learn::knowledge::declared;
   /// Of what is measured.
   fleet::smoothing smoothing{};
+  /// Whether a run goes on when agents are lost; for comdml and all_reduce.
+  learn::survival survival{};
 
   typename J::cuts cuts{};
   typename J::auxiliary_head auxiliary_head{};

@@ -43,9 +43,14 @@ struct round_report {
   bytes activation_bytes{};
   bytes weight_bytes{};
 
+  /// Of the weights and statistics that the agent holds after the round.
+  std::uint64_t digest = 0;
+
   pairing::plan plan{};
   /// Agents whose loss or weights were not finite: they sat this round's average out.
   std::vector<agent_id> sat_out{};
+  /// Agents that were lost: they were to take part, and their data is missing from this round.
+  std::vector<agent_id> lost{};
 };
 
 /// Observes nothing.

@@ -9,7 +9,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <iterator>
 #include <memory>
+#include <optional>
+#include <ranges>
 #include <span>
 #include <string_view>
 #include <utility>
@@ -23,10 +26,13 @@
 #include "comdml/data/shard.hpp"
 #include "comdml/fleet/instance.hpp"
 #include "comdml/learn/blueprint.hpp"
+#include "comdml/learn/checkpoint.hpp"
 #include "comdml/learn/control.hpp"
+#include "comdml/learn/epoch.hpp"
 #include "comdml/learn/evaluate.hpp"
 #include "comdml/learn/join.hpp"
 #include "comdml/learn/joint_planning.hpp"
+#include "comdml/learn/lifeline.hpp"
 #include "comdml/learn/local_training.hpp"
 #include "comdml/learn/measurements.hpp"
 #include "comdml/learn/membership.hpp"
@@ -56,13 +62,23 @@ class session {
         beside_{fleet.beside},
         exec_{exec},
         model_{how, images.shape(), images.classes()},
-        fleet_{line, fleet, hold},
+        fleet_{line, fleet, how.survival, hold},
         training_{how, model_, images, fleet.speed, fleet_, memory, exec},
         committed_{model_.start(how)},
         planning_{how},
         seen_{how.smoothing} {
     for (const auto& [from, speed] : changes_)
       COMDML_REQUIRE(std::isfinite(speed.value()) && speed.value() > 0, "speed ", speed.value(), " from round ", from);
+    if (fleet_.survives() && fleet.stages)
+      throw input_error{"survival",
+                        "agents that come and go by a schedule, or links that change, are not combined with it",
+                        "leave one of the two out"};
+    if (hold.resume) recall(hold.resume(fleet_.self()));
+    if (!fleet_.survives()) return;
+    fleet_.transport().give_state_by(
+        [this] { return write_state(so_far_, model_.net, committed_, carries_optimizer()); });
+    if (fleet.life || !fleet_.is_member(fleet_.self())) return;
+    start_round({.round = first_, .members = roster::of(fleet_.members()), .digest = digest_of_committed()});
   }
 
   /// The state that all agents agreed on at the end of the last committed round; the agent's own, where models differ.
@@ -80,20 +96,44 @@ class session {
   /// others up to date before they go.
   [[nodiscard]] entry enter(round_index round) {
     bool back = false;
+    if (fleet_.survives()) {
+      enter_lasting(round);
+      return entry::there;
+    }
     for (const auto& [giver, receiver] : fleet_.enter(round)) {
       if (giver == fleet_.self()) give_state(receiver);
       if (receiver != fleet_.self()) continue;
       if (!take_state(giver)) return entry::over;
       back = true;
     }
-    std::erase_if(partners_, [&](agent_id partner) {
-      return !fleet_.is_member(partner) || !linked_both_ways(fleet_.self(), partner);
-    });
+    keep_partners();
     if (!fleet_.is_member(fleet_.self())) {
       partners_.clear();
       return entry::away;
     }
     return back ? entry::back : entry::there;
+  }
+
+  /// The round that it begins with, unless it is taken in by others: after the checkpoint that it goes on from.
+  [[nodiscard]] round_index first_round() const noexcept { return first_; }
+
+  /// Writes down what the run can be gone on with, at the end of a round. `always`: for this agent alone; otherwise the
+  /// first member writes down what all share. \throws run_error, input_error if that is not possible
+  void keep(const checkpoints& folder, bool always, seconds elapsed) const {
+    if (!common_)
+      throw input_error{"checkpoint", "the agents of this algorithm hold different models, and one is kept",
+                        "leave checkpoints out, or choose comdml, allreduce, fedavg or splitlearning"};
+    checkpoint now{.round = round_index{fleet_.round().value + 1}, .attempt = attempt_, .elapsed = elapsed};
+    if (!folder.due(now.round)) return;
+    std::vector<std::byte> own = own_memory();
+    if (always || leads()) {
+      now.state = write_state(so_far_, model_.net, committed_, carries_optimizer());
+      if (always) now.own = std::exchange(own, {});
+      folder.save(now);
+    }
+    now.state.clear();
+    now.own = std::move(own);
+    if (!now.own.empty()) folder.of(fleet_.self()).save(now);
   }
 
   /// Test accuracy by round so far, also of rounds without this agent; not-a-number where nothing was evaluated.
@@ -116,39 +156,54 @@ class session {
   /// plan (pairing::planned_by_all), the first agent plans for them. Measured links are told, too. Whoever holds
   /// another plan is found out before anybody waits for what will not come. \throws run_error that names them
   [[nodiscard]] pairing::plan agree_on_plan() {
+    if (resumed_from_ != resumption::plan) return plan_;
     const bool measured = settings_.knowledge == knowledge::measured;
     if (measured) measure();
-    const fleet::status own = fleet::make_status(seen_.speed(speed_), training_.work(), spare_memory_);
-    comm::message_writer message = status_record(own);
-    if (measured) seen_.write_links(message);
     link_matrix links = fleet_.links();
-    statuses_.clear();
-    fleet_.exchange(message_kind::status, std::move(message), [&](comm::message_reader& from, agent_id sender) {
-      fleet::status& status = statuses_.emplace_back();
-      status.micro_batches_per_second = from.read<std::int64_t>();
-      status.images = from.read<std::int64_t>();
-      status.memory = from.read<std::int64_t>();
-      if (measured) measurements::read_links(from, sender, links);
-    });
+    exchange_statuses(measured ? &links : nullptr);
     const pairing::numbering names{fleet_.members(), links.agents()};
-    pairing::plan plan = planning_.next(
-        fleet::make_instance(statuses_, settings_.batch, names.links(links), model_.profile), names, fleet_);
+    const fleet::instance instance =
+        fleet::make_instance(statuses_, settings_.batch, names.links(links), model_.profile);
+    if (const std::vector<std::byte> last = std::exchange(last_plan_, {}); !last.empty()) {
+      comm::message_reader message{last, fleet_.self()};
+      planning_.read(message, instance);
+      message.finish();
+    }
+    pairing::plan plan = planning_.next(instance, names, fleet_);
     require_same(plan);
     if (measured) partners_ = partners_in(plan);
+    if (fleet_.survives()) plan_ = plan;
     return plan;
   }
 
   /// The plan of algorithms that know no offloading.
-  [[nodiscard]] pairing::plan everyone_alone() const {
+  [[nodiscard]] pairing::plan everyone_alone() {
+    if (resumed_from_ != resumption::plan) return plan_;
     pairing::plan plan;
     plan.alone = fleet_.members();
+    if (fleet_.survives()) {
+      exchange_statuses(nullptr);  // how long others are to be waited for
+      plan_ = plan;
+    }
     return plan;
   }
 
   /// Trains what the plan gives this agent: its own model, the first units of it, or its own and its guests' tails.
   void train(const pairing::plan& plan) {
-    training_.train(plan, committed_, learning_rate_,
-                    [&](agent_id agent) { return static_cast<std::size_t>(statuses_[fleet_.rank_of(agent)].images); });
+    const auto work_of = [&](agent_id agent) {
+      return static_cast<std::size_t>(statuses_[fleet_.rank_of(agent)].images);
+    };
+    if (!fleet_.survives()) return training_.train(plan, committed_, learning_rate_, work_of);
+    if (resumed_from_ == resumption::plan) {
+      const seconds longest = longest_training();
+      fleet_.transport().expect(longest);
+      fleet_.transport().training(pairing::digest(plan), fleet_.transport().clock().now() + longest);
+      training_.train(plan, committed_, learning_rate_, work_of);
+      fleet_.transport().trained();
+      resumed_from_ = resumption::join;
+    }
+    if (const auto& formed = fleet_.transport().formed()) take_up(epoch{*formed});
+    if (resumed_from_ == resumption::join) training_.repair(plan, committed_);
   }
 
   /// Joins the halves inside the all-reduce; the common state becomes the average over all agents whose training stayed
@@ -158,6 +213,7 @@ class session {
   /// The same, summed in another way.
   template <Collective C>
   void join(const pairing::plan& plan, const C& collective) {
+    if (resumed_from_ == resumption::adopt) return;
     const std::vector<training_report> reports = exchange_training_reports();
     sat_out_.clear();
     std::vector<std::int64_t> images(reports.size());  // 0 for agents that sit out
@@ -171,7 +227,7 @@ class session {
     if (total == 0)
       throw run_error{text("training diverged in round ", fleet_.round().value + 1,
                            ": no agent has finite weights; use a smaller learning rate")};
-    const auto images_of = [&](agent_id agent) { return images[fleet_.rank_of(agent)]; };
+    const auto images_of = [&](agent_id agent) { return fleet_.is_member(agent) ? images[fleet_.rank_of(agent)] : 0; };
     const auto share = [](std::int64_t part, std::int64_t whole) {
       return static_cast<double>(part) / static_cast<double>(whole);
     };
@@ -194,11 +250,16 @@ class session {
         term.add_head(training_.trained, h, share(own, head_images[h]));
       }
     }
+    const auto trained_here = [&](const guest& g) {
+      return g.id == fleet_.self() || !reports[fleet_.rank_of(g.id)].own_tail;
+    };
     for (const guest& g : training_.guests)
-      if (const std::int64_t theirs = images_of(g.id); theirs > 0)
+      if (const std::int64_t theirs = images_of(g.id); theirs > 0 && trained_here(g))
         term.add_units(model_.net, g.state, split::handed_over_units(model_.net, g.cut), share(theirs, total));
+    if (fleet_.survives()) fleet_.transport().expect(longest_sum(term.values().size_bytes()));
     weight_bytes_ = fleet_.sum(collective, message_kind::weights, term.values(), settings_.weight_wire);
-    term.store(committed_);
+    if (fleet_.survives()) joined_ = committed_;
+    term.store(result());
   }
 
   // ------------------------------------------------------------------- for algorithms that train in their own order
@@ -229,7 +290,7 @@ class session {
     for (const training_report& one : exchange_training_reports())
       if (!one.finite)
         throw run_error{text("training diverged in round ", fleet_.round().value + 1, "; use a smaller learning rate")};
-    so_far_.saved = {};
+    so_far_.saved = saved_ = {};
     weight_bytes_ = sent;
   }
 
@@ -255,12 +316,18 @@ class session {
     if (test != nullptr)
       training_.compute(seconds{}, [&](auto& memory) {
         const auto& part = data::share_of(*test, fleet_.rank_of(fleet_.self()), fleet_.members().size());
-        own = evaluate(model_.net, committed_.body.model, part, settings_.loss, memory.body, exec_,
+        own = evaluate(model_.net, result().body.model, part, settings_.loss, memory.body, exec_,
                        [&] { fleet_.check(); });
       });
     digest64 weights;
-    weights.update(std::as_bytes(std::span{committed_.body.model.parameters}));
-    weights.update(std::as_bytes(std::span{committed_.body.model.statistics}));
+    weights.update(std::as_bytes(std::span{result().body.model.parameters}));
+    weights.update(std::as_bytes(std::span{result().body.model.statistics}));
+    if (fleet_.survives()) {
+      if (resumed_from_ == resumption::adopt && weights.value() != adopted_digest_)
+        throw run_error{text("round ", fleet_.round().value + 1, ": agent ", fleet_.self(),
+                             " was given another result than was accepted")};
+      fleet_.transport().accept(weights.value(), fleet_.members(), next_members_);
+    }
 
     comm::message_writer message = round_record({.test = own,
                                                  .activations = training_.activation_bytes,
@@ -268,8 +335,7 @@ class session {
                                                  .now = fleet_.transport().clock().now(),
                                                  .digest = weights.value()});
 
-    round_report report{
-        .round = fleet_.round(), .epoch = epoch_index{fleet_.round().value}, .rounds_planned = settings_.rounds};
+    seconds elapsed{};
     evaluation sum;
     std::vector<std::pair<agent_id, std::uint64_t>> digests;
     fleet_.exchange(message_kind::round_counts, std::move(message), [&](comm::message_reader& from, agent_id sender) {
@@ -280,23 +346,61 @@ class session {
       sum += part;
       so_far_.activations += bytes{from.read<double>()};
       so_far_.weights += bytes{from.read<double>()};
-      report.elapsed = std::max(report.elapsed, seconds{from.read<double>()});
+      elapsed = std::max(elapsed, seconds{from.read<double>()});
       digests.emplace_back(sender, from.read<std::uint64_t>());
     });
     if (common_) fleet_.require_agreement("weights", digests);
-    if (sum.seen > 0) {
-      report.test_accuracy = sum.accuracy();
-      report.test_loss = sum.mean_loss();
+    so_far_.saved += std::exchange(saved_, {});
+    so_far_.results.push_back(sum.seen > 0 ? sum.accuracy() : std::numeric_limits<double>::quiet_NaN());
+    round_report done = report_of(plan, elapsed, weights.value());
+    if (sum.seen > 0) done.test_loss = sum.mean_loss();
+    if (fleet_.survives()) commit(weights.value());
+    return done;
+  }
+
+  // ---------------------------------------------------------------------------------------- when somebody may be lost
+  /// Whether the others go on when somebody is lost.
+  [[nodiscard]] bool survives() const noexcept { return fleet_.survives(); }
+  /// Whether the others begin the next round without this agent: it is new, or was lost when they chose who takes part.
+  [[nodiscard]] bool left_out() const {
+    return fleet_.survives() && !fleet_.transport().members().has(fleet_.self(), fleet_.transport().life());
+  }
+  /// Asks to be taken in. \returns the first round that it takes part in \throws run_error if for long nobody answers
+  [[nodiscard]] round_index come_in() {
+    const bool new_here = fleet_.transport().members().ids.empty();
+    const std::vector<agent_id> founders =
+        new_here && fleet_.is_member(fleet_.self()) ? fleet_.members() : std::vector<agent_id>{};
+    if (std::optional<roster> all = fleet_.transport().ask_in(founders, {first_, attempt_})) {
+      start_round({.round = first_, .members = *std::move(all), .digest = digest_of_committed()});
+      return first_;
     }
-    so_far_.results.push_back(report.test_accuracy.value_or(std::numeric_limits<double>::quiet_NaN()));
-    report.train_loss = train_loss_;
-    report.learning_rate = learning_rate_;
-    report.elapsed_alone = report.elapsed + so_far_.saved;
-    report.activation_bytes = so_far_.activations;
-    report.weight_bytes = so_far_.weights;
-    report.plan = plan;
-    report.sat_out = sat_out_;
-    return report;
+    return accept_invitation();
+  }
+
+  using turn = typename lifeline<typename J::transport>::turn;
+  /// After `disturbed` or the loss of a peer: agrees with the others on how the round goes on. \throws run_error if
+  /// there are too few
+  [[nodiscard]] turn recover() { return fleet_.transport().recover(); }
+  /// After turn::decided: the report of the round, which the others have ended.
+  [[nodiscard]] round_report report_of_others() {
+    const standing now = fleet_.transport().told();
+    comm::message_reader story{now.story, fleet_.self()};
+    so_far_ = read_record_of_run(story, fleet_.round().value + 1);
+    story.finish();
+    next_members_ = now.members;
+    saved_ = {};
+    const round_report done = report_of(plan_, fleet_.transport().clock().now(), now.digest);
+    commit(now.digest);
+    return done;
+  }
+  /// After turn::entered. \returns the round that it takes part in
+  [[nodiscard]] round_index accept_invitation() {
+    const welcome invited = fleet_.transport().invitation();
+    so_far_ = read_state(invited.state, fleet_.self(), invited.round.value, committed_, carries_optimizer());
+    taken_bytes_ = bytes{static_cast<double>(invited.state.size())};
+    fleet_.start_over();
+    start_round({.round = invited.round, .members = invited.members, .digest = digest_of_committed()});
+    return invited.round;
   }
 
   /// Whether any agent wants to end the job after this round.
@@ -308,19 +412,157 @@ class session {
   }
 
  private:
-  void give_state(agent_id to) {
-    fleet_.require_ok("handing the state over", to,
-                      fleet_.transport().send(to, fleet_.tag(message_kind::state),
-                                              write_state(so_far_, model_.net, committed_, carries_optimizer()),
-                                              seconds::infinity()));
+  /// What the round has come to, as long as it is not committed.
+  [[nodiscard]] replica& result() noexcept { return joined_ ? *joined_ : committed_; }
+  [[nodiscard]] std::uint64_t digest_of_committed() const {
+    digest64 weights;
+    weights.update(std::as_bytes(std::span{committed_.body.model.parameters}));
+    weights.update(std::as_bytes(std::span{committed_.body.model.statistics}));
+    return weights.value();
+  }
+
+  void exchange_statuses(link_matrix* measured) {
+    const fleet::status own = fleet::make_status(seen_.speed(speed_), training_.work(), spare_memory_);
+    comm::message_writer message = status_record(own);
+    if (measured) seen_.write_links(message);
+    statuses_.clear();
+    fleet_.exchange(message_kind::status, std::move(message), [&](comm::message_reader& from, agent_id sender) {
+      fleet::status& status = statuses_.emplace_back();
+      status.micro_batches_per_second = from.read<std::int64_t>();
+      status.images = from.read<std::int64_t>();
+      status.memory = from.read<std::int64_t>();
+      if (measured) measurements::read_links(from, sender, *measured);
+    });
+  }
+
+  [[nodiscard]] round_report report_of(const pairing::plan& plan, seconds elapsed, std::uint64_t digest) const {
+    round_report done{.round = fleet_.round(),
+                      .epoch = epoch_index{fleet_.round().value},
+                      .rounds_planned = settings_.rounds,
+                      .train_loss = train_loss_,
+                      .learning_rate = learning_rate_,
+                      .elapsed = before_ + elapsed,
+                      .elapsed_alone = before_ + elapsed + so_far_.saved,
+                      .activation_bytes = so_far_.activations,
+                      .weight_bytes = so_far_.weights,
+                      .digest = digest,
+                      .plan = plan,
+                      .sat_out = sat_out_};
+    if (const double accuracy = so_far_.results.back(); !std::isnan(accuracy)) done.test_accuracy = accuracy;
+    std::ranges::set_difference(beginners_, fleet_.members(), std::back_inserter(done.lost));
+    return done;
+  }
+
+  // ------------------------------------------------------------------------------------------------------ checkpoints
+  /// What the agent alone knows, if later rounds depend on it.
+  [[nodiscard]] std::vector<std::byte> own_memory() const {
+    if (settings_.knowledge != knowledge::measured) return {};
+    comm::message_writer message;
+    message.write(training_.done.value()).write(training_.computing.value());
+    seen_.write(message);
+    write_ids(message, partners_);
+    comm::message_writer plan;
+    if (!fleet_.survives()) planning_.write(plan, model_.profile);  // members that come together anew plan anew
+    return message.write_block(plan.take()).take();
+  }
+  void recall(const checkpoint& from) {
+    so_far_ = read_state(from.state, fleet_.self(), from.round.value, committed_, carries_optimizer());
+    for (std::uint32_t over = 0; over < from.round.value; ++over) static_cast<void>(fleet_.enter(round_index{over}));
+    first_ = from.round;
+    attempt_ = from.attempt;
+    before_ = from.elapsed;
+    if (from.own.empty()) return;
+    comm::message_reader own{from.own, fleet_.self()};
+    training_.done = batches{own.read<double>()};
+    training_.computing = seconds{own.read<double>()};
+    seen_.read(own);
+    partners_ = read_ids(own, fleet_.links().agents());
+    const auto plan = own.read_block();
+    last_plan_.assign(plan.begin(), plan.end());
+    own.finish();
+  }
+
+  // ---------------------------------------------------------------------------------------- when somebody may be lost
+  void start_round(standing now) {
+    now.story = state_record(so_far_).take();
+    next_members_ = now.members;
+    beginners_ = now.members.ids;
+    resumed_from_ = resumption::plan;
+    fleet_.transport().begin(std::move(now));
+  }
+
+  /// Everything that ends a round: from here on its result stays.
+  void commit(std::uint64_t digest) {
+    attempt_ = fleet_.transport().attempt();
+    committed_ = *std::exchange(joined_, std::nullopt);
+    const round_index next{fleet_.round().value + 1};
+    start_round({.round = next, .members = next_members_, .digest = digest});
+  }
+
+  /// A round's first attempt, or another one.
+  void enter_lasting(round_index round) {
+    if (fleet_.round() != round || !entered_) fleet_.enter(round, beginners_);
+    entered_ = true;
+    if (const auto& formed = fleet_.transport().formed()) take_up(epoch{*formed});
+    keep_partners();
+  }
+
+  /// Goes on with the members of an epoch.
+  void take_up(const epoch& next) {
+    fleet_.transport().enter(next);
+    fleet_.enter(fleet_.round(), next.members);
+    fleet_.start_over();
+    resumed_from_ = next.from;
+    if (next.from != resumption::adopt) {
+      joined_.reset();
+      return;
+    }
+    adopted_digest_ = next.digest;
+    next_members_ = next.next_members;
+    agent_id giver{};
+    for (const agent_id member : std::views::reverse(next.members))
+      if (!std::ranges::binary_search(next.lacking, member)) giver = member;
+    if (giver == fleet_.self()) {
+      for (const agent_id to : next.lacking) give(to, result());
+    } else if (std::ranges::binary_search(next.lacking, fleet_.self())) {
+      joined_ = committed_;
+      if (!take_state(giver, *joined_)) throw disturbed{};
+    }
+  }
+
+  /// Of the training of anyone, by the plan's reckoning and by what the last round took.
+  [[nodiscard]] seconds longest_training() const {
+    seconds longest = last_training_;
+    for (const fleet::status& one : statuses_)
+      longest = std::max(
+          longest, fleet::compute_time(1, static_cast<std::size_t>(one.images), settings_.batch,
+                                       batches_per_second{1e-6 * static_cast<double>(one.micro_batches_per_second)}));
+    return longest;
+  }
+  /// Of a sum over all members: each sends all values twice, over the slowest of their links.
+  [[nodiscard]] seconds longest_sum(std::size_t size) const {
+    bits_per_second slowest = bits_per_second::infinity();
+    for (const agent_id a : fleet_.members())
+      for (const agent_id b : fleet_.members())
+        if (a != b && fleet_.links()(a, b).rate.value() > 0) slowest = std::min(slowest, fleet_.links()(a, b).rate);
+    return bytes{2.0 * static_cast<double>(size)} / slowest;
+  }
+
+  void give_state(agent_id to) { give(to, committed_); }
+  void give(agent_id to, const replica& state) {
+    fleet_.require_ok(
+        "handing the state over", to,
+        fleet_.transport().send(to, fleet_.tag(message_kind::state),
+                                write_state(so_far_, model_.net, state, carries_optimizer()), seconds::infinity()));
   }
 
   /// \returns whether there was one: nobody stays for those who come when the run is over
-  [[nodiscard]] bool take_state(agent_id from) {
+  [[nodiscard]] bool take_state(agent_id from) { return take_state(from, committed_); }
+  [[nodiscard]] bool take_state(agent_id from, replica& state) {
     const comm::delivery got = fleet_.transport().receive(from, fleet_.tag(message_kind::state), seconds::infinity());
     if (got.result == comm::result::peer_lost) return false;
     fleet_.require_ok("waiting for the state", from, got.result);
-    so_far_ = read_state(got.data, from, fleet_.round().value, committed_, carries_optimizer());
+    so_far_ = read_state(got.data, from, fleet_.round().value, state, carries_optimizer());
     taken_bytes_ = bytes{static_cast<double>(got.data.size())};
     return true;
   }
@@ -341,6 +583,11 @@ class session {
     }
   }
 
+  void keep_partners() {
+    std::erase_if(partners_, [&](agent_id partner) {
+      return !fleet_.is_member(partner) || !linked_both_ways(fleet_.self(), partner);
+    });
+  }
   [[nodiscard]] bool linked_both_ways(agent_id a, agent_id b) const {
     return fleet_.links()(a, b).rate.value() > 0 && fleet_.links()(b, a).rate.value() > 0;
   }
@@ -369,12 +616,13 @@ class session {
     std::int64_t images = 0;
     bool finite = false;
     std::vector<agent_id> broken_guests;
+    bool own_tail = false;
   };
 
   /// What each agent trained, in the order of the members; adds up the losses and the times of the round.
   std::vector<training_report> exchange_training_reports() {
     evaluation loss = training_.own_loss;
-    std::vector<agent_id> broken;
+    std::vector<agent_id> broken = training_.dropped;
     for (const guest& g : training_.guests) {
       loss += g.loss;
       if (!g.finite) broken.push_back(g.id);
@@ -385,6 +633,14 @@ class session {
                                                     .end = training_.end,
                                                     .end_alone = training_.begin + training_.cost(1, training_.work()),
                                                     .broken_guests = broken});
+    if (fleet_.survives()) {
+      message.write(std::uint8_t{training_.own_tail}).write((training_.end - training_.begin).value());
+      roster asking;
+      for (const auto& [id, life] : fleet_.transport().asking()) asking.take_in(id, life);
+      write_roster(message, asking);
+      next_members_ = fleet_.transport().members().among(fleet_.members());
+      last_training_ = {};
+    }
 
     std::vector<training_report> reports;
     evaluation sum;
@@ -402,10 +658,15 @@ class session {
       end_alone = std::max(end_alone, seconds{from.read<double>()});
       for (auto left = from.read<std::uint32_t>(); left > 0; --left)
         report.broken_guests.push_back(agent_id{from.read<std::uint32_t>()});
+      if (!fleet_.survives()) return;
+      report.own_tail = from.read<std::uint8_t>() != 0;
+      last_training_ = std::max(last_training_, seconds{from.read<double>()});
+      const roster asking = read_roster(from, fleet_.links().agents());
+      for (std::size_t i = 0; i < asking.ids.size(); ++i) next_members_.take_in(asking.ids[i], asking.lives[i]);
     });
     fleet_.record_wait(training_.end, end);
     train_loss_ = sum.mean_loss();
-    so_far_.saved += end_alone - end;
+    saved_ = end_alone - end;
     return reports;
   }
 
@@ -413,9 +674,9 @@ class session {
   [[nodiscard]] bool usable(const pairing::plan& plan, const std::vector<training_report>& reports,
                             std::size_t rank) const {
     const pairing::assignment* pair = pair_of(plan, fleet_.members()[rank]);
-    return reports[rank].finite &&
-           (pair == nullptr ||
-            std::ranges::count(reports[fleet_.rank_of(pair->fast)].broken_guests, fleet_.members()[rank]) == 0);
+    if (!reports[rank].finite || pair == nullptr || reports[rank].own_tail) return reports[rank].finite;
+    return fleet_.is_member(pair->fast) &&
+           std::ranges::count(reports[fleet_.rank_of(pair->fast)].broken_guests, fleet_.members()[rank]) == 0;
   }
 
   const settings<J>& settings_;
@@ -434,6 +695,12 @@ class session {
   measurements seen_;
   std::vector<agent_id> partners_;  ///< of the round before, if links are measured
 
+  // of the checkpoint that it goes on from
+  round_index first_{};
+  seconds before_{};
+  std::vector<std::byte> last_plan_;
+  std::uint16_t attempt_ = 0;  ///< in which the last result was made
+
   // of the current round
   double learning_rate_ = 0;
   std::vector<fleet::status> statuses_;
@@ -441,6 +708,17 @@ class session {
   bytes weight_bytes_{};
   std::vector<agent_id> sat_out_;
   bytes taken_bytes_{};  ///< of the state that was handed over to it
+  seconds saved_{};      ///< by helpers
+
+  // of the current round, where somebody may be lost
+  bool entered_ = false;             ///< whether there is one
+  std::vector<agent_id> beginners_;  ///< who was to take part
+  roster next_members_;              ///< of the next round
+  resumption resumed_from_ = resumption::plan;
+  pairing::plan plan_;
+  std::optional<replica> joined_;  ///< its result, until that is committed
+  std::uint64_t adopted_digest_ = 0;
+  seconds last_training_{};  ///< of anyone, as it was in the round before
 
   run_so_far so_far_;  ///< over all agents, those included that were there when this one was not
 };

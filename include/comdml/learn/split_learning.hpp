@@ -102,7 +102,7 @@ class split_learning::turns {
  private:
   using model = typename std::remove_cvref_t<decltype(std::declval<Session&>().model())>;
   using net_type = std::remove_cvref_t<decltype(std::declval<const model&>().net)>;
-  using line = std::remove_cvref_t<decltype(std::declval<Session&>().fleet().transport())>;
+  using line = std::remove_cvref_t<decltype(std::declval<Session&>().fleet().transport().direct())>;
   using workspace = typename std::remove_cvref_t<decltype(std::declval<Session&>().training())>::workspace;
 
   [[nodiscard]] index_range lower_units() const { return split::kept_units(net_, split_->point); }

@@ -39,17 +39,23 @@ template <Network N>
   return state_record(run).write(std::span<const float>{term.values()}).take();
 }
 
-/// Fills `state`, which has the sizes of the giver's. \param rounds  that the run has had \throws run_error if the
-/// message is malformed
-[[nodiscard]] inline run_so_far read_state(std::span<const std::byte> data, agent_id giver, std::size_t rounds,
-                                           replica& state, bool with_optimizer) {
-  comm::message_reader message{data, giver};
+/// What state_record has written. \param rounds  that the run has had \throws run_error if the message is malformed
+[[nodiscard]] inline run_so_far read_record_of_run(comm::message_reader& message, std::size_t rounds) {
   run_so_far run{.activations = bytes{message.read<double>()},
                  .weights = bytes{message.read<double>()},
                  .saved = seconds{message.read<double>()}};
   if (const auto told = message.read<std::uint32_t>(); told != rounds) message.fail(text("of ", told, " rounds"));
   run.results.resize(rounds);
   for (double& accuracy : run.results) accuracy = message.read<double>();
+  return run;
+}
+
+/// Fills `state`, which has the sizes of the giver's. \param rounds  that the run has had \throws run_error if the
+/// message is malformed
+[[nodiscard]] inline run_so_far read_state(std::span<const std::byte> data, agent_id giver, std::size_t rounds,
+                                           replica& state, bool with_optimizer) {
+  comm::message_reader message{data, giver};
+  run_so_far run = read_record_of_run(message, rounds);
   join_term term = detail::whole_term(state, with_optimizer);
   message.read(term.values());
   message.finish();

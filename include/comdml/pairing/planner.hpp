@@ -46,6 +46,9 @@ class planner {
 
   /// The next plan does not follow from the last one.
   void forget() noexcept { last_.reset(); }
+  [[nodiscard]] const std::optional<pairing::plan>& last() const noexcept { return last_; }
+  /// The next plan follows from this one.
+  void recall(pairing::plan last) { last_ = std::move(last); }
 
  private:
   Policy policy_;
