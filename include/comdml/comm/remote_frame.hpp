@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <memory>
 #include <span>
 #include <string>
@@ -49,7 +50,7 @@ enum class frame_kind : std::uint8_t {
 struct frame_head {
   static constexpr std::uint32_t magic = 0x4C4D4443;  ///< "CDML"
   static constexpr std::uint16_t version = 1;
-  static constexpr std::size_t size = 54;  ///< bytes on the wire
+  static constexpr std::size_t size = 50;  ///< bytes on the wire
 
   frame_kind kind{};
   bool again = false;          ///< taken: whatever came after `sequence` was not kept and is to be sent again
@@ -65,6 +66,13 @@ struct frame_head {
     out.write(from).write(to).write(sequence);
     out.write(tag.round).write(tag.kind).write(tag.step).write(tag.attempt).write(body_bytes);
     return out.take();
+  }
+
+  /// What a head says about the size of the body; 0 if this is no head.
+  [[nodiscard]] static std::uint64_t body_of(std::span<const std::byte> head) {
+    std::uint64_t announced = 0;
+    if (head.size() == size) std::memcpy(&announced, head.data() + size - sizeof announced, sizeof announced);
+    return announced;
   }
 
   [[nodiscard]] static frame_head read(std::span<const std::byte> bytes, agent_id sender) {
