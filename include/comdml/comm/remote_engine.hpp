@@ -18,12 +18,13 @@
 
 namespace comdml::comm {
 
-/// What happened on the way. All but the first four were refused: they changed nothing.
+/// What happened on the way. All but the first five were refused: they changed nothing.
 enum class remote_event_kind : std::uint8_t {
   connected,
   disconnected,
   restarted,         ///< the peer is another process now; its channels are empty
   left,              ///< the peer said bye
+  closed,            ///< a connection to this agent, be it a peer's, an observer's, or of one who never was let in
   unknown_key,       ///< somebody without an authorized key
   bad_handshake,     ///< somebody who does not speak the engine's protocol, or broke it
   wrong_identity,    ///< a peer that claims to be another one
@@ -37,13 +38,13 @@ enum class remote_event_kind : std::uint8_t {
   stale,             ///< a frame of or for a process that is no more
   unusable_address,  ///< an address, told by a peer, that cannot be used
 };
-inline constexpr std::size_t remote_event_kinds = 16;
+inline constexpr std::size_t remote_event_kinds = 17;
 
 [[nodiscard]] constexpr const char* name_of(remote_event_kind kind) noexcept {
   constexpr const char* names[remote_event_kinds] = {
-      "connected",     "disconnected",    "restarted", "left",      "unknown key",   "bad handshake", "wrong identity",
-      "wrong version", "wrong fleet",     "malformed", "oversized", "beyond limits", "duplicate",     "out of order",
-      "stale",         "unusable address"};
+      "connected",     "disconnected",   "restarted",     "left",        "closed",          "unknown key",
+      "bad handshake", "wrong identity", "wrong version", "wrong fleet", "malformed",       "oversized",
+      "beyond limits", "duplicate",      "out of order",  "stale",       "unusable address"};
   return names[static_cast<std::size_t>(kind)];
 }
 inline std::ostream& operator<<(std::ostream& out, remote_event_kind kind) { return out << name_of(kind); }

@@ -69,7 +69,8 @@ class zeromq_engine {
     }
     for (const std::string& key : options_.observers) doorman_.let_in(key, observer);
     for (const auto& [id, to] : ways_) ids_.push_back(id);
-    server_monitor_.emplace(context_, server_, "inproc://server", connection_monitor::failures);
+    server_monitor_.emplace(context_, server_, "inproc://server",
+                            connection_monitor::failures | ZMQ_EVENT_DISCONNECTED);
     try {
       server_.bind(options_.bind);
     } catch (const zmq::error_t& error) {
@@ -126,7 +127,9 @@ class zeromq_engine {
       owner.happened({remote_event_kind::unknown_key, std::nullopt, text("from ", from)});
     });
     while (const auto told = server_monitor_->next())
-      owner.happened({remote_event_kind::bad_handshake, std::nullopt, text("a connection from ", told->address)});
+      owner.happened(
+          {told->event == ZMQ_EVENT_DISCONNECTED ? remote_event_kind::closed : remote_event_kind::bad_handshake,
+           std::nullopt, text("a connection to ", told->address)});
     for (auto& [id, to] : ways_) watch(owner, id, to);
     for (int i = 0; i < 64 && receive(owner); ++i) {
     }
