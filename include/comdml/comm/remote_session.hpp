@@ -206,7 +206,8 @@ class remote_session final : public engine_owner {
   [[nodiscard]] bool is_flushed() const {
     return std::ranges::all_of(peers_, [&](const auto& entry) {
       const remote_peer& other = entry.second;
-      if (other.left || other.incarnation == 0) return true;
+      if (other.incarnation == 0) return true;
+      if (other.left) return !other.is_there() || (other.bye_added && other.out.is_sent() && !other.in.answer);
       if (!other.is_there()) return other.lost_at(options_.grace) <= now();
       return other.bye_added && other.out.is_received();
     });
