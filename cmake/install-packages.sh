@@ -1,11 +1,11 @@
 #!/bin/sh
 # sh cmake/install-packages.sh SECTION...
-# Installs what is missing of these sections of debian-packages.txt (build, test, milp, bench, peers, ci, cross), by
+# Installs what is missing of these sections of debian-packages.txt (build, test, milp, mpi, bench, peers, ci, cross), by
 # apt-get, as root or through sudo. Says what it does; with nothing missing it does and says nothing.
 set -eu
 
 list=$(dirname "$0")/debian-packages.txt
-[ $# -gt 0 ] || { echo "usage: sh $0 SECTION...   (build, test, milp, bench, peers, ci, cross)" >&2; exit 2; }
+[ $# -gt 0 ] || { echo "usage: sh $0 SECTION...   (build, test, milp, mpi, bench, peers, ci, cross)" >&2; exit 2; }
 
 wanted=
 for section in "$@"; do

@@ -4,7 +4,8 @@ include(CMakePackageConfigHelpers)
 
 set(comdml_package_dir "${CMAKE_INSTALL_DATADIR}/cmake/comdml")
 install(TARGETS comdml EXPORT comdml-targets FILE_SET HEADERS COMPONENT development
-  FILE_SET kernel_text COMPONENT development FILE_SET milp COMPONENT development)
+  FILE_SET kernel_text COMPONENT development FILE_SET milp COMPONENT development
+  FILE_SET zeromq COMPONENT development FILE_SET mpi COMPONENT development)
 install(EXPORT comdml-targets NAMESPACE comdml:: DESTINATION "${comdml_package_dir}" COMPONENT development)
 
 configure_package_config_file(
@@ -25,8 +26,11 @@ install(
     "${PROJECT_BINARY_DIR}/package/comdml-config-version.cmake"
     cmake/FindComdmlBlas.cmake
     cmake/FindComdmlGlpk.cmake
+    cmake/FindComdmlZeromq.cmake
     cmake/comdml-kernels.cmake
     cmake/comdml-milp.cmake
+    cmake/comdml-mpi.cmake
+    cmake/comdml-zeromq.cmake
   DESTINATION "${comdml_package_dir}"
   COMPONENT development
 )

@@ -77,6 +77,7 @@
 #include "comdml/comm/emulation.hpp"
 #include "comdml/comm/in_process.hpp"
 #include "comdml/comm/in_process_session.hpp"
+#include "comdml/comm/launch.hpp"
 #include "comdml/comm/link_measurement.hpp"
 #include "comdml/comm/message.hpp"
 #include "comdml/comm/routes.hpp"

@@ -28,16 +28,15 @@ set(only_nlohmann fleet nn report)
 set(only_omp.h core tensor)
 set(only_cblas.h "")
 set(only_glpk.h pairing)  # pairing/milp.hpp
-set(only_mpi.h "")
-set(only_zmq.h "")
-set(only_zmq.hpp "")
+set(only_mpi.h comm)  # comm/mpi.hpp
+set(only_zmq.h comm)  # zmq.hpp: comm/zeromq_context.hpp
 set(only_doctest "")
 set(only_CLI "")
 set(only_toml++ fleet)
-set(libraries xtensor boost zlib.h nlohmann omp.h cblas.h glpk.h mpi.h zmq.h zmq.hpp doctest CLI toml++)
+set(libraries xtensor boost zlib.h nlohmann omp.h cblas.h glpk.h mpi.h zmq.h doctest CLI toml++)
 
 # Public headers that comdml/comdml.hpp leaves out: included by those who want them.
-set(opt_in "^comdml/(comdml|comm/topology|data/digits|fleet/(fleet|profile)_file|nn/(safetensors|weights_file)|pairing/milp|report/[a-z_]+|simulation/[a-z_]+|testing/[a-z_]+)\\.hpp$")
+set(opt_in "^comdml/(comdml|comm/(topology|mpi|(remote|zeromq|mpi)_[a-z]+|zeromq)|data/digits|fleet/(fleet|profile)_file|nn/(safetensors|weights_file)|pairing/milp|report/[a-z_]+|simulation/[a-z_]+|testing/[a-z_]+)\\.hpp$")
 
 set(faults "")
 function(fault header text)

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <array>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -251,13 +252,18 @@ void require_member(T& transport, const group& members) {
 
 }  // namespace detail
 
-/// Replaces `values` by their sum over all members: the same bits on every member and on every transport. All members
+/// Replaces `values` by their sum over all members: the same bits on every member and on every transport, unless the
+/// collective has a sum of its own for this transport (see Collective). All members
 /// must call it with equal group, collective, tag and number of values. If the outcome is not ok, `values` are
 /// unspecified. Throws run_error, naming the sender, if a message does not have the expected size.
 template <Transport T, Collective C>
 [[nodiscard]] outcome all_reduce(T& transport, const C& collective, const group& members, tag what,
                                  std::span<float> values, seconds deadline) {
   detail::require_member(transport, members);
+  if constexpr (requires {
+                  { collective.sum(transport, members, what, values, deadline) } -> std::same_as<outcome>;
+                })
+    return collective.sum(transport, members, what, values, deadline);
   const auto load = [values](const transfer& move) {
     const auto run = std::as_bytes(values.subspan(move.values.begin, move.values.size()));
     return std::vector<std::byte>(run.begin(), run.end());
