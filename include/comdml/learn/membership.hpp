@@ -34,8 +34,8 @@ struct membership {
   batches_per_second speed;
   /// What it can spare for guests, beside its own training; see fleet::guest_memory.
   bytes memory = bytes::infinity();
-  /// Where the agent may have been started before, and its peers may be running without it: a number that no other start
-  /// of it has. It then asks to be taken in, or founds the fleet together with all others, who ask, too.
+  /// Where the agent may have been started before, and its peers may be running without it: a number that no other
+  /// start of it has. It then asks to be taken in, or founds the fleet together with all others, who ask, too.
   std::optional<std::uint32_t> life{};
   /// How the own speed turns out to be, from these rounds on, ascending; not told to anybody.
   std::vector<std::pair<round_index, batches_per_second>> changes{};
