@@ -131,8 +131,8 @@ class agent {
     try {
       std::uint32_t round = work.first_round().value;
       if (round > 0) schedule = schedule_after(work.results());
-      while (round < settings_.rounds) {
-        if (work.left_out()) {
+      while (work.left_out() || round < settings_.rounds) {
+        if (work.left_out()) {  // of a run that is over, too: it may know the end of it, or others may
           round = work.come_in().value;
           schedule = schedule_after(work.results());
           continue;
