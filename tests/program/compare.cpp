@@ -68,7 +68,15 @@ TEST_CASE("a small experiment ends in a table, and one that was stopped half-way
     CHECK(one["reached"] == (one["best_accuracy"] >= 0.5));
     CHECK(fs::exists(files / "whole" / one["folder"].get<std::string>() / "metrics.jsonl"));
   }
-  CHECK(contains(content(files / "whole" / "report.html"), "gossip"));
+  const std::string page = content(files / "whole" / "report.html");
+  for (const char* const part : {"gossip", "What follows is of the run comdml, fast links, seed 1", "After: round 1",
+                                 "Without pairs: allreduce, round 1", "Why these pairs", "keeps "}) {
+    CAPTURE(part);
+    CHECK(contains(page, part));
+  }
+  CHECK(run({"report", (files / "whole").string(), "--run", "comdml, fast links, seed 2"}).code == 0);
+  CHECK(contains(content(files / "whole" / "report.html"), "What follows is of the run comdml, fast links, seed 2"));
+  CHECK(run({"report", (files / "whole").string(), "--run", "nobody"}).code == 2);
 
   const ending half = compare(file, files / "half", {"--stop-after", "2"});
   CHECK(half.code == 130);

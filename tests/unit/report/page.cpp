@@ -263,6 +263,47 @@ TEST_CASE("waiting before and after comes from the recorded round") {
   CHECK(view.rows[0].agent == 1);  // the slow one first, then its helper
 }
 
+TEST_CASE("a sweep shows one run's round, with pairs and without") {
+  sweep_entry sweep{.title = "s", .command = "", .runs = {}};
+  for (const char* const algorithm : {"allreduce", "comdml"}) {
+    run_entry run = example(algorithm, "1", 10);
+    run.setting = "slow links";
+    const double end = run.algorithm == "comdml" ? 5 : 8;
+    if (run.algorithm == "comdml") run.rounds[0].pairs.push_back({.slow = 1, .fast = 0, .split = 2, .wire = "int8"});
+    run.timeline.emplace();
+    shown_round& shown = run.timeline->rounds.emplace_back(shown_round{.round = 1});
+    for (std::uint32_t i = 0; i < 2; ++i)
+      shown.tracks.push_back({round_index{0},
+                              agent_id{i},
+                              seconds{4 + 4.0 * i},
+                              {{learn::activity::own_work, agent_id{i}, seconds{0}, seconds{end - 1}},
+                               {learn::activity::all_reduce, agent_id{i}, seconds{end - 1}, seconds{end}}}});
+    sweep.runs.push_back(std::move(run));
+  }
+  std::string page = html(sweep);
+  for (const char* const part : {"What follows is of the run comdml1", "After: round 1, 5.00 s",
+                                 "Without pairs: allreduce, round 1, 8.00 s", "keeps 2, int8"}) {
+    CAPTURE(part);
+    CHECK(contains(page, part));
+  }
+  page = html(sweep, {}, "allreduce1");
+  CHECK(contains(page, "What follows is of the run allreduce1"));
+  CHECK_FALSE(contains(page, "Without pairs"));
+  CHECK(contains(input_error_of([&] { (void)html(sweep, {}, "nobody"); }), "none of the 2 runs"));
+  sweep.runs[0].seed = "2";  // another fleet
+  CHECK_FALSE(contains(html(sweep), "Without pairs"));
+}
+
+TEST_CASE("a run whose pairs are not listed, and that learned nothing, can be read and drawn") {
+  run_entry run = read(line(1, "null", "null") + line(2, "null", "null"));
+  CHECK(run.rounds[1].pairs.empty());
+  CHECK_FALSE(contains(html(run), "Over rounds"));
+  run.setting = "a";
+  const std::string sweep = html(sweep_entry{.title = "s", .command = "", .runs = {run, run}});
+  CHECK_FALSE(contains(sweep, "Over rounds"));
+  CHECK(contains(sweep, ": of all rounds. "));
+}
+
 TEST_CASE("algorithms are compared at an accuracy that all runs reached") {
   std::vector<run_entry> runs{example("comdml", "1", 1), example("comdml", "2", 2), example("allreduce", "1", 4),
                               example("allreduce", "2", 4)};
