@@ -99,7 +99,8 @@ timing play(const experiment& all, const experiment::setting& setting, const exp
   const any_network network = timed_network(time);
   comdml::fleet::split_profile profile = profile_of(time, setting, contender, network);
   comdml::fleet::description fleet = fleet_of(setting, rounds, seed);
-  timing played{.rounds = {}, .recorded = {}, .fleet = fleet, .profile = profile, .units = network.units()};
+  timing played{
+      .rounds = {}, .members = {}, .recorded = {}, .fleet = fleet, .profile = profile, .units = network.units()};
   if (contender.algorithm == "splitlearning") {
     played.rounds = add_up(fleet, profile, images, time.batch, rounds);
     return played;
@@ -136,7 +137,10 @@ timing play(const experiment& all, const experiment::setting& setting, const exp
        .weight_wire = wire_of(setting.weight_wire),
        .report_pairs = true,
        .recorder = recorder}};
-  while (!engine.done()) played.rounds.push_back(engine.next());
+  while (!engine.done()) {
+    played.rounds.push_back(engine.next());
+    if (all.learn) played.members.push_back(engine.members());
+  }
   played.recorded = std::move(recorder);
   return played;
 }
@@ -144,6 +148,7 @@ timing play(const experiment& all, const experiment::setting& setting, const exp
 comdml::fleet::description scaled_fleet(comdml::fleet::description fleet, double small_batches, double timed_batches,
                                         double size_ratio, double exchanges) {
   for (auto& agent : fleet.agents) agent.speed = (small_batches / timed_batches) * agent.speed;
+  for (auto& change : fleet.changes) change.speed = (small_batches / timed_batches) * change.speed;
   comdml::link_matrix links{fleet.links.agents()};
   for (std::uint32_t from = 0; from < fleet.links.agents(); ++from)
     fleet.links.for_each_link(agent_id{from}, [&](agent_id to, comdml::link_matrix::kind_index kind) {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "any_network.hpp"
+#include "comdml/core/ids.hpp"
 #include "comdml/core/units.hpp"
 #include "comdml/fleet/fleet.hpp"
 #include "comdml/fleet/profile.hpp"
@@ -31,6 +32,7 @@ namespace program {
 /// What is known of an algorithm's rounds before anything is learned; times and bytes count from the first round on.
 struct timing {
   std::vector<comdml::simulation::round> rounds;
+  std::vector<std::vector<comdml::agent_id>> members{};  ///< who took part, by round, where something is learned
   /// What agents did when: of the first round, the last ones, and sums of all; not of splitlearning and large fleets.
   std::shared_ptr<const comdml::learn::timeline> recorded{};
   // What was played, for reports.
