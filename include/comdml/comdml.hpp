@@ -139,5 +139,6 @@
 #include "comdml/learn/side_channel.hpp"
 #include "comdml/learn/split_learning.hpp"
 #include "comdml/learn/split_placement.hpp"
+#include "comdml/learn/stages.hpp"
 #include "comdml/learn/state_message.hpp"
 #include "comdml/learn/timeline.hpp"

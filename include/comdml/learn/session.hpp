@@ -132,7 +132,10 @@ class session {
     });
     const pairing::numbering names{fleet_.members(), links.agents()};
     pairing::plan plan = planning_.next(
-        fleet::make_instance(statuses_, settings_.batch, names.links(links), model_.profile), names, fleet_);
+        fleet::make_instance(statuses_, settings_.batch,
+                             measured || fleet_.member_links() == nullptr ? names.links(links) : *fleet_.member_links(),
+                             model_.profile),
+        names, fleet_);
     require_same(plan);
     if (measured) partners_ = partners_in(plan);
     return plan;
