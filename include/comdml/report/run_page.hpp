@@ -320,7 +320,7 @@ struct waiting_sums {
                                    "the cost model."
                                  : "") +
                          "</div>")
-               : section("Accuracy", paragraph("In this run nothing was measured of it."))) +
+               : section("Accuracy", paragraph("In this run nothing was measured."))) +
           detail::details_of(run, round) + section("Settings and command", detail::settings_section(run)));
 }
 

@@ -5,11 +5,12 @@
 
 #include <doctest/doctest.h>
 
+#include <cstdint>
 #include <memory>
 #include <thread>
 #include <vector>
 
-#include "comdml/fleet/fleet.hpp"
+#include "comdml/fleet/draw.hpp"
 
 using namespace comdml;
 

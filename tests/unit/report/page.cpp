@@ -87,9 +87,10 @@ TEST_CASE("ticks are round, inside, and few") {
   CHECK(at(0, 10, 5) == std::vector<double>{0, 2, 4, 6, 8, 10});
   CHECK(at(0.61, 0.99, 4).size() == 3);
   CHECK(ticks_between(0.61, 0.99, 4).digits == 1);
-  for (const auto& [low, high] : std::vector<std::pair<double, double>>{
+  for (const auto& range : std::vector<std::pair<double, double>>{
            {0, 1e-9}, {-5, 5}, {1e15, 1e15 + 3}, {0, 1e300}, {-1e300, 1e300}, {1e-300, 2e-300}, {7, 7.0000001}})
     for (std::size_t most = 1; most < 12; ++most) {
+      const double low = range.first, high = range.second;
       CAPTURE(low);
       CAPTURE(most);
       const ticks found = ticks_between(low, high, most);
@@ -156,7 +157,7 @@ TEST_CASE("what cannot be is refused, with file and line") {
     bad.replace(bad.find(from), from.size(), to);
     return good + bad;
   };
-  for (const auto& [metrics, words] : std::vector<fault>{
+  for (const fault& one : std::vector<fault>{
            {"", "no finished round"},
            {line(1, "0.5").substr(0, 50), "no finished round"},
            {good + "{\n" + line(3, "0.5"), "line 2: is not JSON"},
@@ -174,9 +175,9 @@ TEST_CASE("what cannot be is refused, with file and line") {
            {changed("\"slow\":1", "\"slow\":0"), "paired with itself"},
            {changed("\"time_s\":9.5", "\"time_s\":null"), "\"time_s\" is not a number"},
            {changed("\"schema\":1", "\"schema\":2"), "of schema 2"}}) {
-    CAPTURE(metrics);
-    const std::string message = told(metrics);
-    CHECK(contains(message, words));
+    CAPTURE(one.metrics);
+    const std::string message = told(one.metrics);
+    CHECK(contains(message, one.words));
     CHECK(contains(message, "metrics.jsonl"));
     CHECK(contains(message, "remedy: "));
   }
