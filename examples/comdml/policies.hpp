@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstddef>
+#include <memory>
 #include <span>
 #include <string>
 #include <variant>
@@ -27,6 +28,7 @@
 #include "comdml/nn/adam.hpp"
 #include "comdml/nn/schedule.hpp"
 #include "comdml/nn/sgd.hpp"
+#include "comdml/pairing/plan.hpp"
 #include "models.hpp"
 #include "pairings.hpp"
 
@@ -89,9 +91,25 @@ struct any_collective {
   }
 };
 
+/// ComDML by plans that were made beforehand, one for each round.
+struct scripted {
+  std::shared_ptr<const std::vector<comdml::pairing::plan>> plans;
+
+  [[nodiscard]] static constexpr bool changing_members() noexcept { return true; }
+
+  template <class Session>
+  comdml::pairing::plan round(Session& agent) const {
+    (void)agent.agree_on_plan();  // agents tell how much each of them has to train
+    const comdml::pairing::plan& plan = plans->at(agent.fleet().round().value);
+    agent.train(plan);
+    agent.join(plan);
+    return plan;
+  }
+};
+
 struct any_algorithm {
   std::variant<comdml::learn::comdml, comdml::learn::all_reduce, comdml::learn::fedavg, comdml::learn::dpsgd,
-               comdml::learn::split_learning, comdml::learn::gossip, comdml::learn::braintorrent>
+               comdml::learn::split_learning, comdml::learn::gossip, comdml::learn::braintorrent, scripted>
       choice;
 
   void settle(const comdml::comm::routes& ways) {

@@ -89,6 +89,7 @@ comdml::learn::settings<J> settings_of(const train_task& task) {
                                           pair{"ring", comm::ring{}});
   how.weight_wire = wire_of(o.weight_wire);
   how.algorithm = algorithm_of(o);
+  if (task.script) how.algorithm.choice = scripted{task.script};
   if (o.time_budget) how.time_budget = seconds{*o.time_budget};
   how.make_model = [&o](image_shape input, std::size_t classes) {
     return make_model(o.model, *o.shortcut, input, classes);

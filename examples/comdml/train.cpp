@@ -3,7 +3,6 @@
 /// comdml train.
 #include <unistd.h>
 
-#include <algorithm>
 #include <cstdint>
 #include <filesystem>
 #include <iostream>
@@ -22,6 +21,7 @@
 #include "model_file.hpp"
 #include "options.hpp"
 #include "progress.hpp"
+#include "report_facts.hpp"
 #include "results.hpp"
 #include "train_task.hpp"
 
@@ -52,12 +52,6 @@ nlohmann::ordered_json result_of(const history& past, const trained_model& model
           {"weights_sha256", digest_of(model.network, model.state)}};
 }
 
-/// A dozen rounds over the run; of a large fleet the first and the last.
-comdml::learn::timeline::selection recorded_rounds(const train_options& o) {
-  const bool large = *o.fleet.agents > 64;
-  return {.first = large ? 1u : 3u, .every = large ? o.rounds : std::max<std::uint64_t>(1, o.rounds / 10)};
-}
-
 int train(const train_options& wanted, const output_options& output, const std::string& typed) {
   const train_task task = prepare(wanted);
   const time_kind time = task.options.clock == "wall" ? time_kind::real : time_kind::simulated;
@@ -65,7 +59,9 @@ int train(const train_options& wanted, const output_options& output, const std::
   if (!output.out.empty()) files.emplace(output.out, task, time, typed);
 
   std::shared_ptr<comdml::learn::timeline> recorder;
-  if (files) recorder = std::make_shared<comdml::learn::timeline>(recorded_rounds(task.options));
+  if (files)
+    recorder =
+        std::make_shared<comdml::learn::timeline>(recorded_rounds(*task.options.fleet.agents, task.options.rounds));
 
   // From here on the input is good.
   progress lines{std::cerr, time, isatty(STDERR_FILENO) == 1};

@@ -4,7 +4,9 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <optional>
+#include <vector>
 
 #include "comdml/comm/emulation.hpp"
 #include "comdml/data/image_set.hpp"
@@ -15,6 +17,7 @@
 #include "comdml/learn/history.hpp"
 #include "comdml/learn/round_report.hpp"
 #include "comdml/nn/layer.hpp"
+#include "comdml/pairing/plan.hpp"
 #include "models.hpp"
 #include "options.hpp"
 #include "pairings.hpp"
@@ -31,6 +34,8 @@ struct train_task {
   std::optional<comdml::nn::model_state<float>> initial;
   comdml::comm::emulation emulated{};    ///< under the wall clock
   std::optional<any_pairing> pairing{};  ///< instead of the one that the options name
+  /// By round, instead of those that a policy would make.
+  std::shared_ptr<const std::vector<comdml::pairing::plan>> script{};
 
   [[nodiscard]] any_network network() const {
     return make_model(options.model, *options.shortcut, images.train.shape(), images.train.classes());

@@ -146,6 +146,7 @@
 #include "comdml/learn/side_channel.hpp"
 #include "comdml/learn/split_learning.hpp"
 #include "comdml/learn/split_placement.hpp"
+#include "comdml/learn/stages.hpp"
 #include "comdml/learn/standing.hpp"
 #include "comdml/learn/state_message.hpp"
 #include "comdml/learn/survey.hpp"

@@ -12,18 +12,10 @@
 #include "comdml/comm/routes.hpp"
 #include "comdml/core/ids.hpp"
 #include "comdml/core/units.hpp"
-#include "comdml/fleet/attendance.hpp"
 #include "comdml/learn/side_channel.hpp"
+#include "comdml/learn/stages.hpp"
 
 namespace comdml::learn {
-
-/// Rounds with the same members and links, from one on.
-struct stage {
-  round_index from{};
-  comm::routes routes;  ///< of the members
-  /// What is handed over before its first round.
-  std::vector<fleet::hand_over> hand_overs{};
-};
 
 /// What an agent knows of the fleet before the first round.
 struct membership {

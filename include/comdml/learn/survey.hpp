@@ -55,7 +55,9 @@ class survey {
     link_matrix links = fleet_.links();
     exchange_statuses(images, measures() ? &links : nullptr);
     const pairing::numbering names{fleet_.members(), links.agents()};
-    const fleet::instance instance = fleet::make_instance(statuses_, settings_.batch, names.links(links), profile_);
+    const bool shared = !measures() && fleet_.member_links() != nullptr;
+    const fleet::instance instance = fleet::make_instance(
+        statuses_, settings_.batch, shared ? *fleet_.member_links() : names.links(links), profile_);
     if (const std::vector<std::byte> last = std::exchange(last_plan_, {}); !last.empty()) {
       comm::message_reader message{last, fleet_.self()};
       planning_.read(message, instance);
