@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "comdml/comm/collective.hpp"
+#include "comdml/comm/large_blocks.hpp"
 #include "comdml/comm/launch.hpp"
 #ifdef COMDML_HAS_MPI
 #include "comdml/comm/mpi.hpp"
@@ -172,6 +173,7 @@ void be_a_rank(std::size_t times) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  comm::keep_large_blocks();
   const bool quick = argc > 1 && std::string_view{argv[1]} == "--quick";
   const std::size_t times = quick ? 3 : 41;
   try {
