@@ -24,6 +24,7 @@
 #include "comdml/comm/launch.hpp"
 #ifdef COMDML_HAS_MPI
 #include "comdml/comm/mpi.hpp"
+#include "comdml/comm/mpi_sum.hpp"
 #endif
 #ifdef COMDML_HAS_ZEROMQ
 #include "comdml/comm/zeromq.hpp"
