@@ -5,7 +5,7 @@
 /// comdml/testing/ (checkers for your own types), and the files that are JSON, whose parser takes seconds to compile:
 /// comdml/nn/weights_file.hpp (a model's weights), comdml/fleet/profile_file.hpp, and all of comdml/report/ (metrics,
 /// traces, HTML pages). Boost.Graph's take seconds, too: comdml/comm/topology.hpp. Programs that train need no
-/// comdml/simulation/.
+/// comdml/simulation/, those in one process no comdml/comm/remote_endpoint.hpp, zeromq.hpp or mpi.hpp.
 #pragma once
 
 #include "comdml/concepts.hpp"
@@ -77,6 +77,7 @@
 #include "comdml/comm/emulation.hpp"
 #include "comdml/comm/in_process.hpp"
 #include "comdml/comm/in_process_session.hpp"
+#include "comdml/comm/large_blocks.hpp"
 #include "comdml/comm/launch.hpp"
 #include "comdml/comm/link_measurement.hpp"
 #include "comdml/comm/message.hpp"

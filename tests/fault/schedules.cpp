@@ -43,6 +43,8 @@ std::string wrong(const outcome& seen, std::size_t agents, const testing::fault_
   const auto end = seen.digests.find(rounds - 1);
   if (end != seen.digests.end() && !last.empty() && end->second != last) return "who came in late got something else";
   // Who was started again does not count in its round's quorum, and two losses of four are too many.
+  // A fleet that needs all to be founded is not, if one dies before.
+  if (!faults.deaths.empty() && faults.deaths.front().when < seconds{2} && seen.digests.empty()) return {};
   const std::size_t lost = faults.deaths.size() + faults.restarts.size();
   const bool others = !faults.partitions.empty() || !faults.freezes.empty() || faults.drop + faults.truncate > 0;
   if (finished == 0 && (lost == 0 || (lost == 1 && !others))) return "nobody finished";
