@@ -120,6 +120,7 @@ class lifeline {
     deaf_.clear();
     timeouts_.clear();
     unreachable_.clear();
+    replaced_.clear();
     told_.reset();
     std::erase_if(asking_, [&](const auto& one) {
       if (!now_.members.has(one.first, one.second)) return false;
@@ -170,6 +171,8 @@ class lifeline {
   }
   /// Who asks to take part, and in which life.
   [[nodiscard]] const std::map<agent_id, std::uint32_t>& asking() const noexcept { return asking_; }
+  /// Whether a member of the round was started again: it does not know the round, and asks to be taken in.
+  [[nodiscard]] bool replaced(agent_id member) const { return replaced_.contains(member); }
   /// Those who began the round.
   [[nodiscard]] const roster& members() const noexcept { return now_.members; }
 
@@ -248,7 +251,10 @@ class lifeline {
 
   /// Leaves what the agent does if that is of no use any more.
   void react() const {
-    if (busy_ ? formed_ && formed_->from != resumption::join : promised_ > attempt_ || formed_ || told_)
+    const auto lacks_one = [this] {
+      return std::ranges::any_of(current_, [this](agent_id member) { return replaced(member); });
+    };
+    if (busy_ ? formed_ && formed_->from != resumption::join : promised_ > attempt_ || formed_ || told_ || lacks_one())
       throw disturbed{};
   }
 
@@ -320,6 +326,8 @@ class lifeline {
       marks_.erase(from);  // it knows of a fleet, and founds none
     else
       marks_[from] = theirs;
+    if (began_ && std::ranges::binary_search(now_.members.ids, from) && !now_.members.has(from, life))
+      replaced_.insert(from);
     // It is to take part in this round, and has never begun it: it makes no difference that it comes late.
     if (began_ && wants_state && now_.members.has(from, life) && (!begun || round < now_.round)) welcome_in(from);
   }
@@ -362,7 +370,7 @@ class lifeline {
       if (member != self()) {
         comm::message_writer message = begin_message(word::prepare);
         message.write(asking_number_);
-        if (tell(member, message)) awaited.insert(member);
+        if (tell(member, message) && !replaced(member)) awaited.insert(member);
       }
     const seconds until = line_.clock().now() + how_.patience;
     while (!awaited.empty()) {
@@ -486,6 +494,7 @@ class lifeline {
   bool busy_ = false;
   std::map<std::uint32_t, std::size_t> timeouts_;
   std::set<agent_id> unreachable_;
+  std::set<agent_id> replaced_;  ///< members that were started again
   std::map<agent_id, std::uint32_t> asking_;  ///< to take part; with their lives
   std::map<agent_id, mark> marks_;            ///< of those who have asked and know of no fleet
   mark own_mark_;
