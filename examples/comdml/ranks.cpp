@@ -11,6 +11,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <exception>
+#include <iostream>
 #include <optional>
 #include <thread>
 #include <utility>
@@ -114,14 +115,9 @@ int code_of(part how) {
   }
 }
 
-}  // namespace
-
-int train_as_rank(train_options wanted, const output_options& output, const std::string& typed) {
-  const auto place = comm::launch_from_environment();
-  if (!place)
-    throw input_error{"--transport mpi", "this process was not started as a rank of an MPI program",
-                      "start it by a launcher: mpirun -n 4 comdml train --transport mpi ..., or srun"};
-  const comm::mpi_session mpi;
+/// \returns an exit_code, the same on all ranks \throws what is to be told by this rank
+int train_with_all(train_options wanted, const output_options& output, const std::string& typed,
+                   const comm::launch& place) {
   int rank = 0;
   int size = 1;
   MPI_Comm_rank(MPI_COMM_WORLD, &rank);
@@ -155,7 +151,7 @@ int train_as_rank(train_options wanted, const output_options& output, const std:
 
   const std::size_t cores = std::max(1u, std::thread::hardware_concurrency());
   const seat own{.threads = task->options.threads > 0 ? task->options.threads
-                                                      : std::max<std::size_t>(1, cores / place->local_size)};
+                                                      : std::max<std::size_t>(1, cores / place.local_size)};
   if (rank != 0) {
     if (const agreed all = agree(part::done, rank); all.how != part::done) return code_of(all.how);
     const interruption signals{nullptr};
@@ -192,6 +188,30 @@ int train_as_rank(train_options wanted, const output_options& output, const std:
     if (!begun) (void)agree(part::bad_input, rank);
     throw;
   }
+}
+
+}  // namespace
+
+int train_as_rank(train_options wanted, const output_options& output, const std::string& typed) {
+  const auto place = comm::launch_from_environment();
+  if (!place)
+    throw input_error{"--transport mpi", "this process was not started as a rank of an MPI program",
+                      "start it by a launcher: mpirun -n 4 comdml train --transport mpi ..., or srun"};
+  const comm::mpi_session mpi;
+  int code = exit_code::done;
+  try {
+    code = train_with_all(std::move(wanted), output, typed, *place);
+  } catch (const input_error& error) {
+    std::cerr << "comdml: " << error.what() << std::endl;
+    code = exit_code::bad_input;
+  } catch (const std::exception& error) {
+    std::cerr << "comdml: the run failed: " << error.what() << std::endl;
+    code = exit_code::run_failed;
+  }
+  // A launcher may kill all as soon as one ends with an error: not before everything is told and written.
+  std::cout.flush();
+  MPI_Barrier(MPI_COMM_WORLD);
+  return code;
 }
 
 #endif

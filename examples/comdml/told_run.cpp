@@ -35,18 +35,19 @@ nlohmann::ordered_json result_of(const history& past, const trained_model& model
   using json = nlohmann::ordered_json;
   const round_report last = past.rounds.empty() ? round_report{} : past.rounds.back();
   const json round = comdml::report::to_json(last, time);
-  return {{"schema", 1},
-          {"test_accuracy", round["test_accuracy"]},
-          {"test_loss", round["test_loss"]},
-          {"rounds", past.rounds.size()},
-          {"target_reached", past.target_reached},
-          {"simulated_seconds", round["simulated_seconds"]},
-          {"simulated_seconds_alone", round["simulated_seconds_alone"]},
-          {"wall_seconds", round["wall_seconds"]},
-          {"bytes_activations", round["bytes_activations"]},
-          {"bytes_weights", round["bytes_weights"]},
-          {"parameters", model.state.parameters.size()},
-          {"weights_sha256", digest_of(model.network, model.state)}};
+  return {
+      {"schema", 1},
+      {"test_accuracy", round["test_accuracy"]},
+      {"test_loss", round["test_loss"]},
+      {"rounds", past.rounds.size()},
+      {"target_reached", past.target_reached},
+      {"simulated_seconds", round["simulated_seconds"]},
+      {"simulated_seconds_alone", round["simulated_seconds_alone"]},
+      {"wall_seconds", round["wall_seconds"]},
+      {"bytes_activations", round["bytes_activations"]},
+      {"bytes_weights", round["bytes_weights"]},
+      {"parameters", model.state.parameters.size()},
+      {"weights_sha256", model.state.parameters.empty() ? json(nullptr) : json(digest_of(model.network, model.state))}};
 }
 
 /// A dozen rounds over the run; of a large fleet the first and the last.

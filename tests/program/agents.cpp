@@ -42,7 +42,8 @@ void lose_one(std::uint32_t seed, bool frozen) {
   CAPTURE(lost);
   CAPTURE(round);
   CAPTURE(frozen);
-  agent_fleet fleet{4, "fleet = \"paper:20\"\nrounds = 7\ntrain-limit = 600\ntest-limit = 100\n", impatient};
+  agent_fleet fleet{4, "fleet = \"loguniform:10:80:50:100\"\nrounds = 7\ntrain-limit = 600\ntest-limit = 100\n",
+                    impatient};
   fleet.start_all();
   // Moment 0: while they come together.
   if (round > 0) REQUIRE(fleet[lost].wait_until_told(committed(round)));
@@ -98,7 +99,8 @@ TEST_CASE("an agent that was killed and is started again is taken in") {
   if (!has_agents()) return;
   for (const std::size_t lost : {2, 0}) {
     CAPTURE(lost);
-    agent_fleet fleet{4, "rounds = 100\ntrain-limit = 600\ntest-limit = 100\n", impatient};
+    agent_fleet fleet{4, "rounds = 100\nfleet = \"loguniform:10:80:50:100\"\ntrain-limit = 600\ntest-limit = 100\n",
+                      impatient};
     fleet.start_all();
     REQUIRE(fleet[lost].wait_until_told(committed(2)));
     fleet[lost].signal(SIGKILL);
@@ -113,9 +115,9 @@ TEST_CASE("an agent that was killed and is started again is taken in") {
 
 TEST_CASE("all agents are killed, and go on from their checkpoints to the same weights") {
   if (!has_agents()) return;
-  const std::string train = "rounds = 8\ntrain-limit = 600\ntest-limit = 100\n";
+  const std::string train = "rounds = 40\ntrain-limit = 600\ntest-limit = 100\n";
   const ending here =
-      run({"train", "--agents", "3", "--rounds", "8", "--train-limit", "600", "--test-limit", "100", "--json"});
+      run({"train", "--agents", "3", "--rounds", "40", "--train-limit", "600", "--test-limit", "100", "--json"});
   agent_fleet fleet{3, train};
   const scratch folders;
   for (std::size_t i = 0; i < 3; ++i)
@@ -139,12 +141,15 @@ TEST_CASE("all agents are killed, and go on from their checkpoints to the same w
 
 TEST_CASE("agents with an unknown key or with other settings are refused, and the run goes on") {
   if (!has_agents()) return;
-  agent_fleet fleet{4, "rounds = 60\ntrain-limit = 600\ntest-limit = 100\n", impatient};
+  agent_fleet fleet{4, "rounds = 60\nfleet = \"loguniform:10:80:50:100\"\ntrain-limit = 600\ntest-limit = 100\n",
+                    impatient};
   fleet.start_all();
   REQUIRE(fleet[3].wait_until_told(committed(1)));
   fleet[3].signal(SIGKILL);
   (void)fleet[3].wait();
-  fleet.tell_otherwise(3, "rounds = 60\ntrain-limit = 600\ntest-limit = 100\nlearning-rate = 0.5\n");
+  fleet.tell_otherwise(
+      3,
+      "rounds = 60\nfleet = \"loguniform:10:80:50:100\"\ntrain-limit = 600\ntest-limit = 100\nlearning-rate = 0.5\n");
   fleet.start(3);
   REQUIRE(fleet[0].wait_until_told("refused: wrong fleet, agent 3"));
   fleet[3].signal(SIGKILL);
@@ -159,7 +164,8 @@ TEST_CASE("agents with an unknown key or with other settings are refused, and th
 
 TEST_CASE("SIGTERM: the agent says bye and ends with 130, the others go on") {
   if (!has_agents()) return;
-  agent_fleet fleet{3, "rounds = 12\ntrain-limit = 600\ntest-limit = 100\n", impatient};
+  agent_fleet fleet{3, "rounds = 40\nfleet = \"loguniform:10:80:50:100\"\ntrain-limit = 600\ntest-limit = 100\n",
+                    impatient};
   fleet.start_all();
   REQUIRE(fleet[1].wait_until_told(committed(2)));
   fleet[1].signal(SIGTERM);
