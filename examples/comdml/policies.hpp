@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "any_cuts.hpp"
+#include "any_transport.hpp"
 #include "comdml/comm/collective.hpp"
 #include "comdml/comm/through_server.hpp"
 #include "comdml/data/augment.hpp"
@@ -159,6 +160,6 @@ struct job : comdml::learn::default_policies {
 };
 
 using virtual_job = job<comdml::comm::in_process<comdml::comm::virtual_time>::endpoint>;
-using wall_job = job<comdml::comm::in_process<comdml::comm::wall_time>::endpoint>;
+using wall_job = job<any_transport>;
 
 }  // namespace program

@@ -1,101 +1,25 @@
 // SPDX-License-Identifier: BSL-1.0
 /// \file
 /// comdml train.
-#include <unistd.h>
-
-#include <cstdint>
-#include <filesystem>
-#include <iostream>
 #include <memory>
-#include <optional>
 #include <string>
-#include <utility>
-
-#include <nlohmann/json.hpp>
 
 #include "commands.hpp"
-#include "comdml/core/errors.hpp"
-#include "comdml/learn/timeline.hpp"
 #include "config_file.hpp"
-#include "interruption.hpp"
-#include "model_file.hpp"
 #include "options.hpp"
-#include "progress.hpp"
-#include "report_facts.hpp"
-#include "results.hpp"
+#include "ranks.hpp"
+#include "told_run.hpp"
 #include "train_task.hpp"
 
 namespace program {
 
 namespace {
 
-using comdml::learn::history;
-using comdml::learn::round_report;
-using comdml::report::time_kind;
-
-/// The object of --json.
-nlohmann::ordered_json result_of(const history& past, const trained_model& model, time_kind time) {
-  using json = nlohmann::ordered_json;
-  const round_report last = past.rounds.empty() ? round_report{} : past.rounds.back();
-  const json round = comdml::report::to_json(last, time);
-  return {{"schema", 1},
-          {"test_accuracy", round["test_accuracy"]},
-          {"test_loss", round["test_loss"]},
-          {"rounds", past.rounds.size()},
-          {"target_reached", past.target_reached},
-          {"simulated_seconds", round["simulated_seconds"]},
-          {"simulated_seconds_alone", round["simulated_seconds_alone"]},
-          {"wall_seconds", round["wall_seconds"]},
-          {"bytes_activations", round["bytes_activations"]},
-          {"bytes_weights", round["bytes_weights"]},
-          {"parameters", model.state.parameters.size()},
-          {"weights_sha256", digest_of(model.network, model.state)}};
-}
-
 int train(const train_options& wanted, const output_options& output, const std::string& typed) {
   const train_task task = prepare(wanted);
-  const time_kind time = task.options.clock == "wall" ? time_kind::real : time_kind::simulated;
-  std::optional<results> files;
-  if (!output.out.empty()) files.emplace(output.out, task, time, typed);
-
-  std::shared_ptr<comdml::learn::timeline> recorder;
-  if (files)
-    recorder =
-        std::make_shared<comdml::learn::timeline>(recorded_rounds(*task.options.fleet.agents, task.options.rounds));
-
-  // From here on the input is good.
-  progress lines{std::cerr, time, isatty(STDERR_FILENO) == 1};
-  const any_observer observer{[&](const round_report& report) {
-    if (files) files->on_round(report);
-    return lines.on_round(report);
-  }};
-  history past;
-  std::string failure;
-  try {
-    const interruption signals;
-    std::cerr << task.options.dataset << ": " << task.images.train.size() << " training images, "
-              << task.images.test.size() << " test images" << std::endl;
-    past = run(task, observer, {.stop = signals.token(), .pause = {}, .recorder = recorder});
-  } catch (const comdml::learn::incomplete_run& error) {
-    past = error.reached();
-    failure = error.what();
-  }
-  const trained_model model{task.options.model, *task.options.shortcut, task.network(), std::move(past.state),
-                            task.images.train.normalization()};
-  const bool kept = files && !past.rounds.empty();
-  if (kept) {
-    files->save(*recorder, past.rounds.size());
-    files->save(model);
-  }
-  if (!failure.empty()) throw comdml::run_error{failure + (kept ? "\nresults until then: " + files->names() : "")};
-
-  if (output.json) {
-    std::cout << result_of(past, model, time).dump() << std::endl;
-  } else {
-    summarize(std::cout, past, time);
-    if (kept) std::cout << "results: " << files->names() << '\n';
-  }
-  return past.interrupted ? exit_code::interrupted : exit_code::done;
+  return run_told(task, output, typed, [&](const any_observer& observer, const comdml::learn::control& hold) {
+    return run(task, observer, hold);
+  });
 }
 
 }  // namespace
@@ -115,12 +39,14 @@ action add_train(command options) {
       "Examples:\n"
       "  comdml train --out digits\n"
       "  comdml train --dataset mnist --data-dir DIR --rounds 3 --json\n"
-      "  comdml train --config digits/config.toml --partition dirichlet:0.5 --target-accuracy 0.95");
+      "  comdml train --config digits/config.toml --partition dirichlet:0.5 --target-accuracy 0.95\n"
+      "  mpirun -n 4 comdml train --transport mpi --fleet uniform --out digits");
   return [given, options] {
     if (!given->config.empty())
       read_config(
           given->config, [&](const std::string& name) { return options.is_given(name); }, given->train, given->output);
-    return train(given->train, given->output, options.typed());
+    return given->train.transport == "mpi" ? train_as_rank(given->train, given->output, options.typed())
+                                           : train(given->train, given->output, options.typed());
   };
 }
 

@@ -98,6 +98,7 @@ class lifeline {
     ear_.listen_to_all();
     timeouts_.clear();
     unreachable_.clear();
+    replaced_.clear();
     told_.reset();
     const std::map<agent_id, std::uint32_t> asking = entrance_.lives();
     for (const auto& [id, life] : asking)
@@ -148,6 +149,8 @@ class lifeline {
   }
   /// Who asks to take part, and in which life.
   [[nodiscard]] const std::map<agent_id, std::uint32_t>& asking() const noexcept { return entrance_.lives(); }
+  /// Whether a member of the round was started again: it does not know the round, and asks to be taken in.
+  [[nodiscard]] bool replaced(agent_id member) const { return replaced_.contains(member); }
   /// Those who began the round.
   [[nodiscard]] const roster& members() const noexcept { return now_.members; }
 
@@ -207,7 +210,10 @@ class lifeline {
 
   /// Leaves what the agent does if that is of no use any more.
   void react() const {
-    if (busy_ ? formed_ && formed_->from != resumption::join : promised_ > attempt_ || formed_ || told_)
+    const auto lacks_one = [this] {
+      return std::ranges::any_of(current_, [this](agent_id member) { return replaced(member); });
+    };
+    if (busy_ ? formed_ && formed_->from != resumption::join : promised_ > attempt_ || formed_ || told_ || lacks_one())
       throw disturbed{};
   }
 
@@ -270,6 +276,8 @@ class lifeline {
   void on_join(agent_id from, round_index round, comm::message_reader& message) {
     const request theirs = read_request(message);
     entrance_.heard(from, theirs);
+    if (began_ && std::ranges::binary_search(now_.members.ids, from) && !now_.members.has(from, theirs.life))
+      replaced_.insert(from);
     // It is to take part in this round, and has never begun it: it makes no difference that it comes late.
     if (began_ && theirs.wants_state && now_.members.has(from, theirs.life) && (!theirs.begun || round < now_.round))
       welcome_in(from);
@@ -307,7 +315,7 @@ class lifeline {
       if (member != self()) {
         comm::message_writer message = begin_message(word::prepare);
         message.write(asking_number_);
-        if (ear_.tell(member, message)) awaited.insert(member);
+        if (ear_.tell(member, message) && !replaced(member)) awaited.insert(member);
       }
     const seconds until = line_.clock().now() + how_.patience;
     while (!awaited.empty()) {
@@ -411,6 +419,7 @@ class lifeline {
   bool busy_ = false;
   std::map<std::uint32_t, std::size_t> timeouts_;
   std::set<agent_id> unreachable_;
+  std::set<agent_id> replaced_;  ///< members that were started again
   entrance entrance_;
   mark saved_;
 

@@ -162,8 +162,9 @@ class peers {
     line_.missed(peer, result);
     return false;
   }
-  /// Whether the others have decided to go on without an agent.
+  /// Whether the others have decided to go on without an agent, or will.
   [[nodiscard]] bool gone(agent_id agent) const {
+    if (line_.replaced(agent)) return true;
     return line_.formed() && !std::ranges::binary_search(line_.formed()->members, agent);
   }
 
