@@ -436,11 +436,11 @@ class lifeline {
     invitation_.reset();
     const seconds interval = std::min(how_.patience * .5, seconds{1});
     const auto done = [&] { return invitation_ || formed_ || all_ask(founders); };
-    for (std::size_t turn = 0; !done() && line_.clock().now() < give_up; ++turn) {
+    for (std::size_t asked = 0; !done() && line_.clock().now() < give_up; ++asked) {
       // One after the other is asked for the state.
       for (std::size_t i = 0; i < line_.peers().size(); ++i) {
         comm::message_writer message = begin_message(word::join);
-        message.write(std::uint8_t{began_}).write(std::uint8_t{i == turn % line_.peers().size()}).write(life_);
+        message.write(std::uint8_t{began_}).write(std::uint8_t{i == asked % line_.peers().size()}).write(life_);
         message.write(own_mark_.round.value).write(own_mark_.attempt);
         tell(line_.peers()[i], message);
       }
