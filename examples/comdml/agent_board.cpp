@@ -64,8 +64,7 @@ std::vector<agent_id> members_of(const comdml::learn::round_report& report) {
     members.push_back(pair.fast);
   }
   std::ranges::sort(members);
-  const auto twice = std::ranges::unique(members);
-  members.erase(twice.begin(), twice.end());
+  members.erase(std::unique(members.begin(), members.end()), members.end());  // a helper of several guests
   std::erase_if(members, [&](agent_id one) { return std::ranges::find(report.lost, one) != report.lost.end(); });
   return members;
 }

@@ -80,11 +80,14 @@ std::vector<agent_id> zeromq_line::missing(seconds patience) {
 void zeromq_line::restart_clock() { inside_->endpoint.restart_clock(); }
 
 struct zeromq_question::inside {
+  inside(const std::string& address, const std::string& server_key, const comm::curve_keys& own)
+      : line{address, server_key, own} {}
+
   comm::zeromq_observer line;
 };
 zeromq_question::zeromq_question(const std::string& address, const std::string& server_key,
                                  const std::filesystem::path& own_keys)
-    : inside_{std::make_unique<inside>(comm::zeromq_observer{address, server_key, comm::read_keys(own_keys)})} {}
+    : inside_{std::make_unique<inside>(address, server_key, comm::read_keys(own_keys))} {}
 zeromq_question::~zeromq_question() = default;
 std::optional<std::string> zeromq_question::ask(seconds patience) {
   const auto told = inside_->line.ask(patience);

@@ -369,12 +369,12 @@ class lifeline {
     invitation_.reset();
     const seconds interval = std::min(how_.patience * .5, seconds{1});
     const auto done = [&] { return invitation_ || formed_ || founded_by(founders); };
-    for (std::size_t turn = 0; !done() && line_.clock().now() < give_up; ++turn) {
+    for (std::size_t asked = 0; !done() && line_.clock().now() < give_up; ++asked) {
       ear_.listen_to_all();  // some may not have been there before
       // One after the other is asked for the state.
       for (std::size_t i = 0; i < line_.peers().size(); ++i) {
         comm::message_writer message = begin_message(word::join);
-        write_request(message, {began_, i == turn % line_.peers().size(), life_, saved_});
+        write_request(message, {began_, i == asked % line_.peers().size(), life_, saved_});
         ear_.tell(line_.peers()[i], message);
       }
       const seconds until = line_.clock().now() + interval;
