@@ -154,7 +154,7 @@ int run_configured(const agent_config& config, const std::string& typed) {
     log.write(log_level::info, past.interrupted ? "stopped, and said bye" : "the run is over, said bye");
     return past;
   };
-  return run_told(task, config.output, typed, live, tell_round);
+  return run_told(task, config.output, typed, live, {.told = tell_round});
 }
 
 }  // namespace

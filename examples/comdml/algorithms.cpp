@@ -45,6 +45,7 @@ const std::vector<meaning>& meanings() {
       {"cut", {"splitlearning"}},
       {"mix-every", {"dpsgd"}},
       {"time-budget", {"gossip", "braintorrent"}},
+      {"checkpoint-every", {"comdml", "allreduce", "fedavg", "splitlearning"}},
   };
   return all;
 }

@@ -67,6 +67,7 @@ struct train_options {
   std::uint64_t seed = 1;
   std::uint64_t threads = 0;
   std::optional<double> target_accuracy{};
+  std::uint64_t checkpoint_every = 0;
 };
 
 /// In one process.
@@ -175,6 +176,9 @@ void visit_options(Options& o, Visitor&& v) {
          "agent");
   v.count("seed", o.seed, {}, "same seed, same weights, to the last bit");
   v.count("threads", o.threads, {0, 1024}, "cores to use, no matter for the result; 0 = all");
+  v.count("checkpoint-every", o.checkpoint_every, {0, 1'000'000},
+          "write a checkpoint to the folder checkpoints in --out every N rounds, and when the run is interrupted; "
+          "--resume goes on from there (docs/checkpoints.md); 0 = none");
 }
 
 template <class Options, class Visitor>

@@ -79,7 +79,7 @@ void summarize(std::ostream& out, const comdml::learn::history& history, time_ki
   else if (time == time_kind::simulated)
     out << "simulated time: " << fixed(last.elapsed.value(), 1) << " s with offloading, "
         << fixed(last.elapsed_alone.value(), 1) << " s without (" << saved(last) << " saved)\n";
-  out << "wall time: " << fixed(last.wall.value(), 1) << " s, rounds: " << history.rounds.size() << '\n';
+  out << "wall time: " << fixed(last.wall.value(), 1) << " s, rounds: " << last.round.value + 1 << '\n';
   if (last.test_accuracy)
     out << "test accuracy: " << percent(*last.test_accuracy) << ", test loss: " << fixed(*last.test_loss, 4) << '\n';
 }

@@ -29,8 +29,9 @@ std::string facts_of(const train_task& task, const std::string& typed) {
 
 }  // namespace
 
-results::results(fs::path directory, const train_task& task, comdml::report::time_kind time, std::string typed)
-    : directory_{std::move(directory)}, task_{task}, time_{time}, typed_{std::move(typed)} {
+results::results(fs::path directory, const train_task& task, comdml::report::time_kind time, std::string typed,
+                 const resumption* from)
+    : directory_{std::move(directory)}, task_{task}, time_{time}, typed_{std::move(typed)}, from_{from} {
   std::error_code failure;
   fs::create_directories(directory_, failure);
   if (failure)
@@ -44,6 +45,11 @@ results::results(fs::path directory, const train_task& task, comdml::report::tim
     if (const fs::path file = directory_ / name; fs::exists(file, failure) && !fs::is_regular_file(file, failure))
       throw comdml::input_error{file.string(), "is there, but is not a regular file",
                                 "move it away, or give another --out"};
+  const fs::path checkpoints = checkpoints_of(directory_);
+  if (fs::exists(checkpoints, failure) && !fs::is_directory(checkpoints, failure))
+    throw comdml::input_error{checkpoints.string(), "is there, but is not a directory",
+                              "move it away, or give another --out"};
+  if (from_) return;
   if (!task_.options.init.empty() && fs::exists(directory_ / "model.safetensors", failure) &&
       fs::equivalent(task_.options.init, directory_ / "model.safetensors.previous", failure))
     throw comdml::input_error{"--init",
@@ -51,7 +57,17 @@ results::results(fs::path directory, const train_task& task, comdml::report::tim
                               "copy it elsewhere, or give another --out"};
 }
 
+void results::go_on() {
+  std::error_code ignored;
+  fs::remove(directory_ / "model.safetensors", ignored);  // of earlier rounds, as they ended
+  fs::remove(directory_ / "timeline.json", ignored);
+  comdml::replace_file(directory_ / "config.toml", write_config(task_.options));
+  comdml::replace_file(directory_ / "metrics.jsonl", from_->metrics);
+  metrics_.emplace(directory_ / "metrics.jsonl", time_, comdml::report::metrics_file::opening::to_go_on);
+}
+
 void results::begin() {
+  if (from_) return go_on();
   const fs::path model = directory_ / "model.safetensors";
   const fs::path previous = directory_ / "model.safetensors.previous";
   train_options recorded = task_.options;
@@ -69,6 +85,8 @@ void results::begin() {
   comdml::replace_file(directory_ / "run.json", facts_of(task_, typed_));
   fs::remove(directory_ / "timeline.json", failure);  // of the earlier run; this one's comes when it ends
   metrics_.emplace(directory_ / "metrics.jsonl", time_);
+  checkpoints_of(directory_, task_).clear();
+  fs::remove(checkpoints_of(directory_), failure);  // if it is empty
 }
 
 void results::save(const comdml::learn::timeline& recorded, std::size_t finished) const {

@@ -118,6 +118,7 @@
 #include "comdml/learn/braintorrent.hpp"
 #include "comdml/learn/checkpoint.hpp"
 #include "comdml/learn/comdml.hpp"
+#include "comdml/learn/commit_log.hpp"
 #include "comdml/learn/control.hpp"
 #include "comdml/learn/dpsgd.hpp"
 #include "comdml/learn/ear.hpp"

@@ -154,6 +154,14 @@ class in_process<Time>::endpoint {
     require_idle();
     session_.forget_before(self_, round);
   }
+  /// Where the agent stands, for a later run that goes on from here.
+  [[nodiscard]] instant standing() const requires(!Time::real) { return session_.standing(self_); }
+  /// Goes on where an agent of an earlier run stood, before anything else. Requires a later time, and agents there are.
+  void go_on_at(const instant& then) requires(!Time::real) {
+    require_idle();
+    COMDML_REQUIRE(std::isfinite(then.now.value()) && then.now >= session_.now(self_), then.now.value(), " s");
+    session_.go_on_at(self_, then);
+  }
   void publish(std::vector<std::byte> data) {
     require_idle();
     session_.publish(self_, std::move(data));

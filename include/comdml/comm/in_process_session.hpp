@@ -44,6 +44,12 @@ struct in_process_options {
   std::function<directed_link(agent_id from, agent_id to, round_index round)> link_of{};
 };
 
+/// Where an agent stands in virtual time.
+struct instant {
+  seconds now{};
+  std::vector<std::pair<agent_id, seconds>> sending{};  ///< links that it still sends over, and until when
+};
+
 namespace detail {
 
 /// Safe to be used by all agents at once. Each agent makes one call at a time.
@@ -70,6 +76,21 @@ class in_process_session {
   [[nodiscard]] seconds now(agent_id self) const {
     const std::lock_guard lock{mutex_};
     return time_.now(self);
+  }
+
+  /// Where the agent stands in virtual time.
+  [[nodiscard]] instant standing(agent_id self) const {
+    const std::lock_guard lock{mutex_};
+    instant found{time_.now(self), {}};
+    for (std::uint32_t to = 0; to < links_.agents(); ++to)
+      if (const seconds until = link_free_[self.value * links_.agents() + to]; until > found.now)
+        found.sending.emplace_back(agent_id{to}, until);
+    return found;
+  }
+  void go_on_at(agent_id self, const instant& then) {
+    const std::lock_guard lock{mutex_};
+    for (const auto& [to, until] : then.sending) link_free_[self.value * links_.agents() + to.value] = until;
+    static_cast<void>(time_.spend(self, then.now - time_.now(self)));
   }
 
   template <class Work>

@@ -5,12 +5,14 @@
 
 #include <chrono>
 #include <cmath>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <utility>
 #include <vector>
 
 #include "comdml/concepts.hpp"
+#include "comdml/learn/commit_log.hpp"
 #include "comdml/learn/control.hpp"
 #include "comdml/learn/free_agent.hpp"
 #include "comdml/learn/history.hpp"
@@ -84,17 +86,19 @@ class agent {
     take_part(images, test, observer, hold, past, true);
   }
 
-  /// The same for agents of one process, which have one history and one observer: the first of those who take part in a
-  /// round tells of it.
+  /// The same for agents of one process, which have one history, one observer and one log: the first of those who take
+  /// part in a round tells of it. \param log  where hold.keep is set
   template <Dataset Images, Dataset Test, Observer O>
-  void run_together(history& past, const Images& images, const Test* test, O& observer, const control& hold = {}) {
-    take_part(images, test, observer, hold, past, false);
+  void run_together(history& past, const Images& images, const Test* test, O& observer, const control& hold = {},
+                    fleet_log* log = nullptr) {
+    take_part(images, test, observer, hold, past, false, log);
   }
 
  private:
   /// \param always  whether the history is this agent's own
   template <Dataset Images, Dataset Test, Observer O>
-  void take_part(const Images& images, const Test* test, O& observer, const control& hold, history& past, bool always) {
+  void take_part(const Images& images, const Test* test, O& observer, const control& hold, history& past, bool always,
+                 fleet_log* together = nullptr) {
     const auto shown_at = [this](std::size_t instant) {
       return evaluated(static_cast<std::uint32_t>(instant)) || instant + 1 == settings_.rounds;
     };
@@ -107,6 +111,7 @@ class agent {
     typename J::schedule schedule = settings_.schedule;
     if constexpr (may_be_free) {
       if (is_free<session<J, Images>>(settings_.algorithm)) {
+        if (hold.keep || hold.resume) refuse_checkpoints();
         try {
           free self{work, test, work.beside().when(), schedule, shown_at};
           settings_.algorithm.live(self);
@@ -118,19 +123,48 @@ class agent {
         return;
       }
     }
-    if constexpr (Algorithm<typename J::algorithm, session<J, Images>>)
-      take_turns(work, schedule, test, observer, past, always, start, hold.keep.get());
+    if constexpr (Algorithm<typename J::algorithm, session<J, Images>>) {
+      std::optional<commit_log> own;
+      keeper keep;
+      if (together != nullptr && hold.keep) {
+        keep = [&](checkpoint now) { together->add(transport_.self(), work.fleet().members().size(), std::move(now)); };
+      } else if (hold.keep) {
+        own.emplace(hold.keep, !hold.resume);
+        keep = [&](checkpoint now) { own->add(std::move(now)); };
+      }
+      try {
+        take_turns(work, schedule, test, observer, past, always, start, keep);
+      } catch (...) {
+        if (own) own->finish_if_possible();
+        throw;
+      }
+      if (own) own->finish();
+    }
+  }
+
+  /// Takes what a run can be gone on with; empty where nothing is kept.
+  using keeper = std::function<void(checkpoint)>;
+  [[noreturn]] static void refuse_checkpoints() {
+    throw input_error{"checkpoint", "the agents of this algorithm hold different models, and one is kept",
+                      "leave checkpoints out, or choose comdml, allreduce, fedavg or splitlearning"};
   }
 
   /// Round after round.
   template <class Session, Dataset Test, Observer O>
   void take_turns(Session& work, typename J::schedule& schedule, const Test* test, O& observer, history& past,
-                  bool always, std::chrono::steady_clock::time_point start, const checkpoints* keep) {
+                  bool always, std::chrono::steady_clock::time_point start, const keeper& keep) {
     const auto tells = [&] { return always || work.leads(); };
     if (tells()) past.state = work.committed().body.model;
     try {
       std::uint32_t round = work.first_round().value;
-      if (round > 0) schedule = schedule_after(work.results());
+      if (round > 0) {
+        schedule = schedule_after(work.results());
+        const bool target_reached = reached(work.results().back());
+        if (tells()) past.target_reached = target_reached;
+        if (!work.survives() && (round >= settings_.rounds || target_reached)) return;
+        // What follows a checkpoint, but for those who were away. That nobody wished to stop is known.
+        if (!work.survives() && work.fleet().is_member(transport_.self())) static_cast<void>(work.anyone_stops(false));
+      }
       while (work.left_out() || round < settings_.rounds) {
         if (work.left_out()) {  // of a run that is over, too: it may know the end of it, or others may
           round = work.come_in().value;
@@ -156,14 +190,14 @@ class agent {
         if (!report) continue;
 
         ++round;  // the last one is over, whatever comes
-        bool target_reached = false;
-        report->wall = seconds{std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count()};
-        if (report->test_accuracy) {
-          schedule.observe(*report->test_accuracy);
-          target_reached = settings_.target_accuracy && *report->test_accuracy >= *settings_.target_accuracy;
-        }
+        report->wall = work.wall_before() +
+                       seconds{std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count()};
+        if (report->test_accuracy) schedule.observe(*report->test_accuracy);
+        const bool target_reached = report->test_accuracy && reached(*report->test_accuracy);
         schedule.next_round();
-        if (keep) work.keep(*keep, always, report->elapsed);
+        if (keep && !work.common()) refuse_checkpoints();
+        std::optional<checkpoint> kept;
+        if (keep) kept = work.memory(tells(), *report);
         verdict wish = verdict::go_on;
         // An agent that told of the round may have been lost before the others heard of its end.
         if (tells() && (always || past.rounds.empty() || past.rounds.back().round < report->round)) {
@@ -172,6 +206,7 @@ class agent {
           past.state = work.committed().body.model;  // what the report speaks of, should the next round be interrupted
           past.target_reached = target_reached;
         }
+        if (kept) keep(*std::move(kept));  // not before: what is gone on from, the observer knows
         if (target_reached && !work.survives()) break;
         bool over = target_reached || round == settings_.rounds;
         // Where somebody may be lost, all stay until everyone knows of the end.
@@ -223,6 +258,11 @@ class agent {
       schedule.next_round();
     }
     return schedule;
+  }
+
+  /// Whether a test accuracy is the one that is wanted; not-a-number is not.
+  [[nodiscard]] bool reached(double accuracy) const {
+    return settings_.target_accuracy && accuracy >= *settings_.target_accuracy;
   }
 
   [[nodiscard]] bool evaluated(std::uint32_t round) const {

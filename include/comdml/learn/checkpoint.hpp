@@ -30,12 +30,14 @@ namespace comdml::learn {
 struct checkpoint {
   round_index round{};             ///< that comes next
   std::uint16_t attempt = 0;       ///< in which the result of the round before was made
-  seconds elapsed{};               ///< of the run so far
+  seconds elapsed{};               ///< of the run so far, by the transport's clock
+  seconds wall{};                  ///< real time of the run so far
   std::vector<std::byte> state{};  ///< what all agents share: weights, optimizer's memory, results so far
-  std::vector<std::byte> own{};    ///< what the agent alone knows: what it has measured, its last plan
+  std::vector<std::byte> own{};    ///< what the agent alone knows, or what each agent of a fleet in one process does
 };
 
-/// Checkpoints of one run: the last two are kept, each a file of its own, versioned and with a checksum.
+/// Checkpoints of one run: the last two are kept, each a file of its own, versioned and with a checksum. A fleet in one
+/// process writes one for all, an agent alone its own.
 class checkpoints {
  public:
   /// \param every  rounds between two of them \param job  says what the run is: another run's are refused
@@ -45,11 +47,10 @@ class checkpoints {
   }
 
   [[nodiscard]] const std::filesystem::path& folder() const noexcept { return folder_; }
-  /// Those of one agent of a process in which there are many.
-  [[nodiscard]] checkpoints of(agent_id agent) const { return {folder_ / text("agent-", agent), every_, job_}; }
   [[nodiscard]] bool due(round_index next) const { return next.value % every_ == 0; }
 
-  /// Durable when it returns. \throws run_error, input_error if it cannot be written
+  /// Durable when it returns; later ones are those of a run that was given up. \throws run_error, input_error if it
+  /// cannot be written; then all are as they were
   void save(const checkpoint& now) const {
     std::error_code failure;
     std::filesystem::create_directories(folder_, failure);
@@ -59,15 +60,19 @@ class checkpoints {
     comm::message_writer body;
     body.write_block(std::as_bytes(std::span{magic}));
     body.write(version).write_block(std::as_bytes(std::span{job_}));
-    body.write(now.round.value).write(now.attempt).write(now.elapsed.value());
+    body.write(now.round.value).write(now.attempt).write(now.elapsed.value()).write(now.wall.value());
     body.write_block(now.state).write_block(now.own);
     std::vector<std::byte> file = body.take();
     const std::string seal = seal_of(file);
     std::string content(reinterpret_cast<const char*>(file.data()), file.size());
     replace_file(file_of(now.round), content += seal);
-    std::vector<round_index> old = rounds();
-    if (old.size() > 2) forget(std::span{old}.first(old.size() - 2));
+    const std::vector<round_index> all = rounds();
+    const auto later = std::ranges::upper_bound(all, now.round);
+    forget({later, all.end()});
+    if (later - all.begin() > 2) forget({all.begin(), later - 2});
   }
+  /// Removes all of them: a run that begins anew has none.
+  void clear() const { forget(rounds()); }
 
   /// Rounds of which there is a file, ascending.
   [[nodiscard]] std::vector<round_index> rounds() const {
@@ -75,7 +80,7 @@ class checkpoints {
     std::error_code failure;
     for (const auto& entry : std::filesystem::directory_iterator{folder_, failure}) {
       const std::string name = entry.path().filename().string();
-      if (!name.starts_with(prefix) || !name.ends_with(suffix)) continue;
+      if (!name.starts_with(prefix) || !name.ends_with(suffix) || entry.is_directory(failure)) continue;
       const std::string number = name.substr(prefix.size(), name.size() - prefix.size() - suffix.size());
       if (number.empty() || number.size() > 9 || number.find_first_not_of("0123456789") != std::string::npos) continue;
       found.push_back(round_index{static_cast<std::uint32_t>(std::stoul(number))});
@@ -110,6 +115,7 @@ class checkpoints {
       found.round = round_index{file.read<std::uint32_t>()};
       found.attempt = file.read<std::uint16_t>();
       found.elapsed = seconds{file.read<double>()};
+      found.wall = seconds{file.read<double>()};
       for (std::vector<std::byte>* part : {&found.state, &found.own}) {
         const auto block = file.read_block();
         part->assign(block.begin(), block.end());
@@ -122,11 +128,13 @@ class checkpoints {
     }
   }
 
-  /// The latest one that is whole; nothing if there is no file at all. \param warn  is told of each that is damaged
-  /// \throws input_error if there are only damaged ones, or if one is of another run
-  [[nodiscard]] std::optional<checkpoint> latest(const std::function<void(const std::string&)>& warn = {}) const {
+  /// The latest one that is whole; nothing if there is no file at all. \param warn  is told of each that is not used
+  /// \param most  later ones are passed over \throws input_error if there are files, and none of them is whole
+  [[nodiscard]] std::optional<checkpoint> latest(const std::function<void(const std::string&)>& warn = {},
+                                                 round_index most = round_index{~std::uint32_t{}}) const {
     std::optional<input_error> last;
     std::vector<round_index> all = rounds();
+    std::erase_if(all, [&](round_index one) { return one > most; });
     for (std::size_t i = all.size(); i-- > 0;) {
       try {
         return load(all[i]);

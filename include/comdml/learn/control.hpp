@@ -49,9 +49,9 @@ struct control {
   std::shared_ptr<pause_switch> pause{};
   /// Is told what every agent of this process does when (learn/timeline.hpp); nothing is recorded without.
   std::shared_ptr<timeline> recorder{};
-  /// Where checkpoints are written (learn/checkpoint.hpp); none are without.
+  /// Where checkpoints are written, and when the run ends its last commit (learn/checkpoint.hpp); none are without.
   std::shared_ptr<const checkpoints> keep{};
-  /// What each agent of this process goes on from; they begin anew without.
+  /// What each agent of this process goes on from (latest_of_fleet, checkpoints::latest); they begin anew without.
   std::function<checkpoint(agent_id)> resume{};
 };
 

@@ -10,6 +10,7 @@
 #include <iterator>
 #include <memory>
 #include <numeric>
+#include <optional>
 #include <string>
 #include <thread>
 #include <utility>
@@ -24,6 +25,7 @@
 #include "comdml/fleet/fleet.hpp"
 #include "comdml/fleet/rounds.hpp"
 #include "comdml/learn/agent.hpp"
+#include "comdml/learn/commit_log.hpp"
 #include "comdml/learn/free_run.hpp"
 #include "comdml/learn/history.hpp"
 #include "comdml/learn/side_channel.hpp"
@@ -74,6 +76,8 @@ class fleet_trainer {
         const auto later = std::ranges::upper_bound(*stages, round, {}, &stage::from);
         return fleet::with_jitter(std::prev(later)->links()(from, to), fleet_, from, to, round);
       };
+    std::optional<fleet_log> log;
+    if (hold.keep) log.emplace(hold, agents);
     network line{fleet_.links, options};
     const data::shares<Set> tests{test};
     const auto live = [&](typename J::transport& endpoint) {
@@ -87,11 +91,13 @@ class fleet_trainer {
       for (const fleet::speed_change& change : fleet_.changes)
         if (change.agent == endpoint.self()) mine.changes.emplace_back(change.from, change.speed);
       agent<J> self{endpoint, std::move(mine), how, exec, memory};
-      self.run_together(past, own, &tests, observer, hold);
+      self.run_together(past, own, &tests, observer, hold, log ? &*log : nullptr);
     };
     try {
       line.run(live);
+      if (log) log->finish();
     } catch (const run_error& failure) {
+      if (log) log->finish_if_possible();
       throw incomplete_run{failure.what(), std::move(past)};
     }
     if (without_rounds) past.state = mean_of_shown(*beside, agents);

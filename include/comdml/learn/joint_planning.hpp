@@ -4,8 +4,10 @@
 #pragma once
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -39,17 +41,28 @@ class joint_planning {
       if (pairing::negotiates(planner_.policy()) && names.whole() && !everyone.survives())
         return negotiate(fleet, everyone);
     // Who was away does not know the last plan, so nobody goes by it.
-    if (std::exchange(turnouts_, everyone.turnouts()) != everyone.turnouts()) planner_.forget();
+    const std::vector<std::byte> recalled = std::exchange(recalled_, {});
+    if (std::exchange(turnouts_, everyone.turnouts()) != everyone.turnouts()) {
+      planner_.forget();
+    } else if (!recalled.empty()) {
+      comm::message_reader message{recalled, everyone.self()};
+      planner_.recall(read_plan(message, fleet));
+      message.finish();
+    }
     return names.named(planner_.planned_by_all() ? planner_.next(fleet) : shared_plan(fleet, everyone));
   }
 
-  /// What the next plan follows from, for a checkpoint.
-  void write(comm::message_writer& message, const fleet::split_profile& profile) const {
-    message.write(std::uint8_t{planner_.last().has_value()});
-    if (planner_.last()) write_plan(message, *planner_.last(), profile);
+  /// What the next plan follows from, for a checkpoint; empty if it follows from nothing.
+  [[nodiscard]] std::vector<std::byte> memory(const fleet::split_profile& profile) const {
+    if (!planner_.follows() || !planner_.last()) return {};
+    comm::message_writer message;
+    write_plan(message, *planner_.last(), profile);
+    return message.take();
   }
-  void read(comm::message_reader& message, const fleet::instance& fleet) {
-    if (message.read<std::uint8_t>() != 0) planner_.recall(read_plan(message, fleet));
+  /// \param turnouts  at the time of that plan
+  void recall(std::span<const std::byte> memory, std::size_t turnouts) {
+    recalled_.assign(memory.begin(), memory.end());
+    turnouts_ = turnouts;
   }
 
  private:
@@ -101,7 +114,8 @@ class joint_planning {
   }
 
   pairing::planner<typename J::pairing> planner_;
-  std::size_t turnouts_ = 0;  ///< at the time of the planner's last plan
+  std::size_t turnouts_ = 0;         ///< at the time of the planner's last plan
+  std::vector<std::byte> recalled_;  ///< that plan, if it is a checkpoint's
 };
 
 }  // namespace comdml::learn

@@ -81,6 +81,7 @@ class lifeline {
 
   // ----------------------------------------------------------------------------------------------- what a round tells
   [[nodiscard]] T& direct() noexcept { return line_; }
+  [[nodiscard]] const T& direct() const noexcept { return line_; }
   [[nodiscard]] const survival& how() const noexcept { return how_; }
   [[nodiscard]] std::uint32_t life() const noexcept { return life_; }
   /// What newcomers need of the round that begins is asked for then, and until the next begins.

@@ -24,6 +24,7 @@
 #include "comdml/data/shard.hpp"
 #include "comdml/learn/blueprint.hpp"
 #include "comdml/learn/checkpoint.hpp"
+#include "comdml/learn/commit_log.hpp"
 #include "comdml/learn/control.hpp"
 #include "comdml/learn/epoch.hpp"
 #include "comdml/learn/evaluate.hpp"
@@ -107,23 +108,24 @@ class session {
   /// The round that it begins with, unless it is taken in by others: after the checkpoint that it goes on from.
   [[nodiscard]] round_index first_round() const noexcept { return first_; }
 
-  /// Writes down what the run can be gone on with, at the end of a round. `always`: for this agent alone; otherwise the
-  /// first member writes down what all share. \throws run_error, input_error if that is not possible
-  void keep(const checkpoints& folder, bool always, seconds elapsed) const {
-    if (!common_)
-      throw input_error{"checkpoint", "the agents of this algorithm hold different models, and one is kept",
-                        "leave checkpoints out, or choose comdml, allreduce, fedavg or splitlearning"};
-    checkpoint now{.round = round_index{fleet_.round().value + 1}, .attempt = attempt_, .elapsed = elapsed};
-    if (!folder.due(now.round)) return;
-    std::vector<std::byte> own = own_memory();
-    if (always || leads()) {
-      now.state = held_.write(held_.committed());
-      if (always) now.own = std::exchange(own, {});
-      folder.save(now);
-    }
-    now.state.clear();
-    now.own = std::move(own);
-    if (!now.own.empty()) folder.of(fleet_.self()).save(now);
+  /// Real time that the run had taken at the checkpoint that it goes on from.
+  [[nodiscard]] seconds wall_before() const noexcept { return wall_before_; }
+
+  /// What the run can be gone on with, at the end of a round: what this agent alone knows, and, if that is wanted, what
+  /// all share.
+  [[nodiscard]] checkpoint memory(bool shared, const round_report& done) const {
+    checkpoint now{.round = round_index{fleet_.round().value + 1},
+                   .attempt = attempt_,
+                   .elapsed = done.elapsed,
+                   .wall = done.wall,
+                   .state = {},
+                   .own = own_memory()};
+    if (!shared) return now;
+    comm::message_writer state;
+    state.write_block(held_.write(held_.committed()));
+    state.write_block(survey_.plan_memory());
+    now.state = state.take();
+    return now;
   }
 
   /// Test accuracy by round so far, also of rounds without this agent; not-a-number where nothing was evaluated.
@@ -402,26 +404,40 @@ class session {
   }
 
   // ------------------------------------------------------------------------------------------------------ checkpoints
-  /// What the agent alone knows, if later rounds depend on it.
+  /// What the agent alone knows, as far as later rounds depend on it.
   [[nodiscard]] std::vector<std::byte> own_memory() const {
-    if (!survey_.measures()) return {};
     comm::message_writer message;
+    detail::write_standing(message, fleet_.transport().direct());
+    if (!survey_.measures()) return message.take();
     message.write(training_.done.value()).write(training_.computing.value());
     survey_.write(message);
     return message.take();
   }
   void recall(const checkpoint& from) {
-    held_.read(from.state, fleet_.self(), from.round.value, held_.committed());
+    comm::message_reader shared{from.state, fleet_.self()};
+    held_.read(shared.read_block(), fleet_.self(), from.round.value, held_.committed());
+    const auto plan = shared.read_block();
+    shared.finish();
     for (std::uint32_t over = 0; over < from.round.value; ++over) static_cast<void>(fleet_.enter(round_index{over}));
+    survey_.recall_plan(plan, fleet_.turnouts());
     first_ = from.round;
     attempt_ = from.attempt;
     before_ = from.elapsed;
-    if (from.own.empty()) return;
+    wall_before_ = from.wall;
+    auto& line = fleet_.transport().direct();
+    if (from.own.empty()) {  // it has not taken part yet
+      if (detail::goes_on<typename J::transport>) before_ = {};
+      return;
+    }
     comm::message_reader own{from.own, fleet_.self()};
-    training_.done = batches{own.read<double>()};
-    training_.computing = seconds{own.read<double>()};
-    survey_.read(own);
+    if (detail::read_standing(own, line, fleet_.links().agents())) before_ = {};
+    if (survey_.measures()) {
+      training_.done = batches{own.read<double>()};
+      training_.computing = seconds{own.read<double>()};
+      survey_.read(own);
+    }
     own.finish();
+    survey_.members_changed();
   }
 
   // ---------------------------------------------------------------------------------------- when somebody may be lost
@@ -527,7 +543,8 @@ class session {
 
   // of the checkpoint that it goes on from
   round_index first_{};
-  seconds before_{};
+  seconds before_{};  ///< of the run, when this transport's clock was at zero
+  seconds wall_before_{};
   std::uint16_t attempt_ = 0;  ///< in which the last result was made
 
   // of the current round

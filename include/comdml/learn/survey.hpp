@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -58,11 +59,6 @@ class survey {
     const bool shared = !measures() && fleet_.member_links() != nullptr;
     const fleet::instance instance = fleet::make_instance(
         statuses_, settings_.batch, shared ? *fleet_.member_links() : names.links(links), profile_);
-    if (const std::vector<std::byte> last = std::exchange(last_plan_, {}); !last.empty()) {
-      comm::message_reader message{last, fleet_.self()};
-      planning_.read(message, instance);
-      message.finish();
-    }
     pairing::plan made = planning_.next(instance, names, fleet_);
     require_same(made);
     if (measures()) partners_ = partners_in(made);
@@ -99,16 +95,17 @@ class survey {
   void write(comm::message_writer& message) const {
     seen_.write(message);
     write_ids(message, partners_);
-    comm::message_writer plan;
-    if (!fleet_.survives()) planning_.write(plan, profile_);  // members that come together anew plan anew
-    message.write_block(plan.take());
   }
   void read(comm::message_reader& message) {
     seen_.read(message);
     partners_ = read_ids(message, fleet_.links().agents());
-    const auto plan = message.read_block();
-    last_plan_.assign(plan.begin(), plan.end());
   }
+  /// What the next plan follows from, for a checkpoint; members that come together anew plan anew.
+  [[nodiscard]] std::vector<std::byte> plan_memory() const {
+    return fleet_.survives() ? std::vector<std::byte>{} : planning_.memory(profile_);
+  }
+  /// \param turnouts  at the time of that plan
+  void recall_plan(std::span<const std::byte> memory, std::size_t turnouts) { planning_.recall(memory, turnouts); }
 
  private:
   void exchange_statuses(std::size_t images, link_matrix* measured) {
@@ -170,7 +167,6 @@ class survey {
   joint_planning<J> planning_;
   measurements seen_;
   std::vector<agent_id> partners_;       ///< of the round before, if links are measured
-  std::vector<std::byte> last_plan_;     ///< of the checkpoint that it goes on from
   std::vector<fleet::status> statuses_;  ///< of the members, in their order
 };
 

@@ -31,6 +31,12 @@ class planner {
 
   [[nodiscard]] const Policy& policy() const noexcept { return policy_; }
   [[nodiscard]] bool planned_by_all() const { return pairing::planned_by_all(policy_); }
+  /// Whether a plan follows from the last one.
+  [[nodiscard]] static constexpr bool follows() noexcept {
+    return requires(const Policy& policy, const fleet::instance& fleet, const pairing::plan& last) {
+      policy.replan(fleet, last);
+    };
+  }
 
   /// The plan of the next round. Agents that were asked for the same instances before give the same one.
   [[nodiscard]] const pairing::plan& next(const fleet::instance& fleet) {

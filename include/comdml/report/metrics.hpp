@@ -86,9 +86,14 @@ enum class time_kind { simulated, real };
 /// job leaves whole lines.
 class metrics_file {
  public:
-  /// Begins the file anew. \throws input_error if it cannot be written
-  explicit metrics_file(std::filesystem::path file, time_kind time = time_kind::simulated)
-      : file_{std::move(file)}, time_{time}, out_{file_, std::ios::binary | std::ios::trunc} {
+  /// What becomes of a file that is there.
+  enum class opening { anew, to_go_on };
+
+  /// \throws input_error if it cannot be written
+  explicit metrics_file(std::filesystem::path file, time_kind time = time_kind::simulated, opening how = opening::anew)
+      : file_{std::move(file)},
+        time_{time},
+        out_{file_, std::ios::binary | (how == opening::anew ? std::ios::trunc : std::ios::app)} {
     if (!out_)
       throw input_error{file_.string(), "cannot be written", "give a file in a directory that you may write to"};
   }
