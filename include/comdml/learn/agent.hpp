@@ -199,6 +199,7 @@ class agent {
         if (keep && !work.common()) refuse_checkpoints();
         std::optional<checkpoint> kept;
         if (keep) kept = work.memory(tells(), *report);
+        if (kept && always) keep(*std::exchange(kept, std::nullopt));
         verdict wish = verdict::go_on;
         // An agent that told of the round may have been lost before the others heard of its end.
         if (tells() && (always || past.rounds.empty() || past.rounds.back().round < report->round)) {
@@ -207,7 +208,8 @@ class agent {
           past.state = work.committed().body.model;  // what the report speaks of, should the next round be interrupted
           past.target_reached = target_reached;
         }
-        if (kept) keep(*std::move(kept));  // not before: what is gone on from, the observer knows
+        // Of a fleet in one process not before: what is gone on from, the observer knows.
+        if (kept) keep(*std::move(kept));
         if (target_reached && !work.survives()) break;
         bool over = target_reached || round == settings_.rounds;
         // Where somebody may be lost, all stay until everyone knows of the end.
