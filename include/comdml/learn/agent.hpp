@@ -52,6 +52,8 @@ template <Job J>
 class agent {
  public:
   using workspaces = pool<typename types<J>::workspace>;
+  /// When a run began, in real time: the same for all agents of a process, who tell of its rounds in turn.
+  using instant_of_start = std::chrono::steady_clock::time_point;
 
   /// \param line    the agent's transport; must outlive the agent
   /// \param fleet   declared links of all agents and the ways along them, and the agent's own speed
@@ -83,22 +85,22 @@ class agent {
   /// The same; `past` grows with every round, and stays when the run throws.
   template <Dataset Images, Dataset Test, Observer O = no_observer>
   void run_into(history& past, const Images& images, const Test* test, O&& observer = {}, const control& hold = {}) {
-    take_part(images, test, observer, hold, past, true);
+    take_part(images, test, observer, hold, past, true, std::chrono::steady_clock::now());
   }
 
   /// The same for agents of one process, which have one history, one observer and one log: the first of those who take
   /// part in a round tells of it. \param log  where hold.keep is set
   template <Dataset Images, Dataset Test, Observer O>
   void run_together(history& past, const Images& images, const Test* test, O& observer, const control& hold = {},
-                    fleet_log* log = nullptr) {
-    take_part(images, test, observer, hold, past, false, log);
+                    fleet_log* log = nullptr, instant_of_start start = std::chrono::steady_clock::now()) {
+    take_part(images, test, observer, hold, past, false, start, log);
   }
 
  private:
   /// \param always  whether the history is this agent's own
   template <Dataset Images, Dataset Test, Observer O>
   void take_part(const Images& images, const Test* test, O& observer, const control& hold, history& past, bool always,
-                 fleet_log* together = nullptr) {
+                 instant_of_start start, fleet_log* together = nullptr) {
     const auto shown_at = [this](std::size_t instant) {
       return evaluated(static_cast<std::uint32_t>(instant)) || instant + 1 == settings_.rounds;
     };
@@ -106,7 +108,6 @@ class agent {
     constexpr bool may_be_free = FreeAlgorithm<typename J::algorithm, free>;
     static_assert(may_be_free || Algorithm<typename J::algorithm, session<J, Images>>);
     COMDML_REQUIRE(images.size() > 1, "agent ", transport_.self(), " owns ", images.size(), " images, needs 2");
-    const auto start = std::chrono::steady_clock::now();
     session<J, Images> work{transport_, fleet_, settings_, images, *memory_, exec_, hold};
     typename J::schedule schedule = settings_.schedule;
     if constexpr (may_be_free) {
@@ -152,7 +153,7 @@ class agent {
   /// Round after round.
   template <class Session, Dataset Test, Observer O>
   void take_turns(Session& work, typename J::schedule& schedule, const Test* test, O& observer, history& past,
-                  bool always, std::chrono::steady_clock::time_point start, const keeper& keep) {
+                  bool always, instant_of_start start, const keeper& keep) {
     const auto tells = [&] { return always || work.leads(); };
     if (tells()) past.state = work.committed().body.model;
     try {
@@ -198,6 +199,7 @@ class agent {
         if (keep && !work.common()) refuse_checkpoints();
         std::optional<checkpoint> kept;
         if (keep) kept = work.memory(tells(), *report);
+        if (kept && always) keep(*std::exchange(kept, std::nullopt));
         verdict wish = verdict::go_on;
         // An agent that told of the round may have been lost before the others heard of its end.
         if (tells() && (always || past.rounds.empty() || past.rounds.back().round < report->round)) {
@@ -206,7 +208,8 @@ class agent {
           past.state = work.committed().body.model;  // what the report speaks of, should the next round be interrupted
           past.target_reached = target_reached;
         }
-        if (kept) keep(*std::move(kept));  // not before: what is gone on from, the observer knows
+        // Of a fleet in one process not before: what is gone on from, the observer knows.
+        if (kept) keep(*std::move(kept));
         if (target_reached && !work.survives()) break;
         bool over = target_reached || round == settings_.rounds;
         // Where somebody may be lost, all stay until everyone knows of the end.

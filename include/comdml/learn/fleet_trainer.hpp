@@ -78,6 +78,7 @@ class fleet_trainer {
       };
     std::optional<fleet_log> log;
     if (hold.keep) log.emplace(hold, agents);
+    const auto start = std::chrono::steady_clock::now();
     network line{fleet_.links, options};
     const data::shares<Set> tests{test};
     const auto live = [&](typename J::transport& endpoint) {
@@ -91,7 +92,7 @@ class fleet_trainer {
       for (const fleet::speed_change& change : fleet_.changes)
         if (change.agent == endpoint.self()) mine.changes.emplace_back(change.from, change.speed);
       agent<J> self{endpoint, std::move(mine), how, exec, memory};
-      self.run_together(past, own, &tests, observer, hold, log ? &*log : nullptr);
+      self.run_together(past, own, &tests, observer, hold, log ? &*log : nullptr, start);
     };
     try {
       line.run(live);
