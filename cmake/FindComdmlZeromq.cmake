@@ -1,5 +1,5 @@
-# Finds libzmq and cppzmq's header, and gives them as the imported target ComdmlZeromq::ComdmlZeromq. Debian's libzmq has a
-# CMake package and cppzmq has one, too, but cppzmq's asks for a static libzmq as well.
+# Finds libzmq and cppzmq's header, and gives them as the imported target ComdmlZeromq::ComdmlZeromq. By hand: cppzmq's own
+# package finds libzmq by CMake or by pkg-config, as it was built, and ends the configuration where it does not.
 find_path(COMDML_CPPZMQ_INCLUDE_DIR NAMES zmq.hpp)
 find_library(COMDML_ZMQ_LIBRARY NAMES zmq)
 mark_as_advanced(COMDML_CPPZMQ_INCLUDE_DIR COMDML_ZMQ_LIBRARY)

@@ -37,6 +37,9 @@ struct command_entry {
 [[nodiscard]] action add_emulate(command options);
 [[nodiscard]] action add_evaluate(command options);
 [[nodiscard]] action add_predict(command options);
+[[nodiscard]] action add_keygen(command options);
+[[nodiscard]] action add_agent(command options);
+[[nodiscard]] action add_status(command options);
 
 /// Reads the command line and runs the command that it names. Returns an exit_code.
 [[nodiscard]] int run_command_line(int argc, char** argv, const std::vector<command_entry>& entries);

@@ -26,11 +26,13 @@
 #include "comdml/core/errors.hpp"
 #include "comdml/core/text_file.hpp"
 #include "comdml/report/metrics.hpp"
+#include "comdml/report/timeline.hpp"
 #include "compare_learning.hpp"
 #include "compare_table.hpp"
 #include "compare_time.hpp"
 #include "experiment.hpp"
 #include "interruption.hpp"
+#include "report_facts.hpp"
 #include "report_file.hpp"
 
 namespace program {
@@ -56,6 +58,7 @@ struct cell {
   std::size_t setting;
   std::size_t contender;
   std::uint64_t seed;
+  std::vector<std::size_t> images;  ///< that each agent trains on in a round that is timed
   timing played;
   std::shared_ptr<const learning_run> learning{};
   std::string key{};
@@ -101,6 +104,7 @@ std::vector<cell> cells_of(const experiment& all) {
         cell next{.setting = s,
                   .contender = c,
                   .seed = seed,
+                  .images = images.timed,
                   .played = playable ? play(all, setting, contender, images.timed, rounds, seed) : together};
         if (all.learn) {
           next.learning = std::make_shared<const learning_run>(
@@ -245,9 +249,9 @@ finding finding_of(const experiment& all, const cell& one, const std::vector<rou
   return found;
 }
 
-/// The folder of one cell, as comdml report reads it.
-void write_run(const fs::path& folder, const experiment& all, const cell& one,
-               const std::vector<round_report>& reports) {
+/// The folder of one cell, as comdml report reads it. \param typed  the command line
+void write_run(const fs::path& folder, const experiment& all, const cell& one, const std::vector<round_report>& reports,
+               const std::string& typed) {
   const experiment::setting& setting = all.settings[one.setting];
   const experiment::contender& contender = all.contenders[one.contender];
   fs::create_directories(folder);
@@ -272,6 +276,15 @@ void write_run(const fs::path& folder, const experiment& all, const cell& one,
   if (all.learn) word("model", all.learn->model);
   config << "seed = " << one.seed << '\n';
   comdml::replace_file(folder / "config.toml", config.str());
+
+  const timing& played = one.played;
+  if (played.fleet.agents.size() <= most_recorded)
+    comdml::replace_file(folder / "run.json", run_facts(played.fleet, one.images, played.profile, played.units, typed));
+  // The first round: of a fleet that does not change, all are alike.
+  if (played.recorded && !reports.empty() && !timed_by_learning(contender))
+    comdml::replace_file(
+        folder / "timeline.json",
+        comdml::report::trace(*played.recorded, reports.size(), comdml::report::time_kind::simulated, 0).dump() + '\n');
 }
 
 /// Makes the folder, and refuses one that holds something else.
@@ -315,7 +328,7 @@ int compare(const compare_options& o, const std::string& typed) {
     const std::vector<round_report> reports = reports_of(all, one, what);
     finding& found = findings.emplace_back(finding_of(all, one, reports));
     if (what != nullptr) found.failure = what->failure;
-    write_run(folder / found.folder, all, one, reports);
+    write_run(folder / found.folder, all, one, reports, typed);
     const experiment::setting& setting = all.settings[one.setting];
     const experiment::contender& contender = all.contenders[one.contender];
     index.push_back({{"name", text(contender.name, ", ", setting.name, ", seed ", one.seed)},

@@ -5,7 +5,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <fstream>
+#include <memory>
 #include <span>
 #include <sstream>
 #include <system_error>
@@ -17,6 +19,8 @@
 #include "comdml/core/errors.hpp"
 #include "comdml/core/sha256.hpp"
 #include "comdml/data/loader.hpp"
+#include "comdml/fleet/attendance.hpp"
+#include "comdml/pairing/plan.hpp"
 #include "config_file.hpp"
 #include "policies.hpp"
 #include "train_task.hpp"
@@ -55,6 +59,54 @@ std::string hex_of(const std::string& content) {
   return sum.hex();
 }
 
+void write(std::ostream& out, const fixed_plan<any_cost>& plan) {
+  for (const auto& pair : plan.pairs)
+    out << ' ' << pair.slow.value << '>' << pair.fast.value << '@' << pair.split.value << '/' << pair.codec;
+}
+
+/// What changes during a run, of a fleet whose own clock counts.
+void write_changes(std::ostream& out, const comdml::fleet::description& fleet) {
+  for (const auto& change : fleet.changes)
+    out << "from " << change.from.value << " agent " << change.agent.value << " makes " << to_text(change.speed.value())
+        << '\n';
+  for (const auto& change : fleet.presence)
+    out << "from " << change.from.value << " agent " << change.agent.value
+        << (change.present ? " is there\n" : " is away\n");
+  if (fleet.sampled < 1) out << "drawn " << to_text(fleet.sampled) << " by " << fleet.seed << '\n';
+}
+
+/// The plans as training wants them.
+std::vector<comdml::pairing::plan> script_of(const learning_run& run) {
+  std::vector<comdml::pairing::plan> script;
+  for (std::size_t r = 0; r < run.plans.size(); ++r) {
+    comdml::pairing::plan& plan = script.emplace_back();
+    plan.alone = run.members[r];
+    for (const auto& one : run.plans[r].pairs) {
+      comdml::pairing::assignment& pair = plan.pairs.emplace_back();
+      pair.slow = one.slow;
+      pair.fast = one.fast;
+      pair.split = one.split;
+      pair.codec = one.codec;
+      std::erase_if(plan.alone, [&](comdml::agent_id agent) { return agent == one.slow || agent == one.fast; });
+    }
+  }
+  return script;
+}
+
+/// Who is there when, so that those who take part in a round are these, and nobody else.
+std::vector<comdml::fleet::presence_change> presence_of(const std::vector<std::vector<comdml::agent_id>>& members,
+                                                        std::size_t agents) {
+  std::vector<comdml::fleet::presence_change> changes;
+  comdml::fleet::agent_set before(agents, true);
+  for (std::uint32_t r = 0; r < members.size(); ++r) {
+    comdml::fleet::agent_set now = comdml::fleet::set_of(members[r], agents);
+    for (std::uint32_t i = 0; i < agents; ++i)
+      if (now[i] != before[i]) changes.push_back({comdml::round_index{r}, comdml::agent_id{i}, now[i]});
+    before = std::move(now);
+  }
+  return changes;
+}
+
 fs::path result_file(const fs::path& folder, const std::string& key) { return folder / key / "result.json"; }
 
 }  // namespace
@@ -64,8 +116,13 @@ std::string learning_run::about() const {
   out << "comdml " COMDML_VERSION ", learning 1\n" << write_config(options);
   if (plan) {
     out << "plan";
-    for (const auto& pair : plan->pairs)
-      out << ' ' << pair.slow.value << '>' << pair.fast.value << '@' << pair.split.value << '/' << pair.codec;
+    write(out, *plan);
+    out << '\n';
+  }
+  for (std::size_t r = 0; r < members.size(); ++r) {
+    out << "round " << r << ':';
+    for (const comdml::agent_id agent : members[r]) out << ' ' << agent.value;
+    if (!plans.empty()) write(out << ';', plans[r]);
     out << '\n';
   }
   if (fleet) {
@@ -79,6 +136,7 @@ std::string learning_run::about() const {
       });
     }
     out << '\n';
+    write_changes(out, *fleet);
   }
   return out.str();
 }
@@ -115,18 +173,32 @@ learning_run learning_of(const experiment& all, const experiment::setting& setti
     o.weight_wire = setting.weight_wire;
   // The same average, but for rounding; where a codec loses more, partial sums lose otherwise than at a server.
   if (o.algorithm == "fedavg" && o.weight_wire == "fp32") o.algorithm = "allreduce";
+  const auto whole = [&](const std::vector<comdml::agent_id>& members) { return members.size() == agents; };
+  const bool away = !std::ranges::all_of(together.members, whole);
   const any_network small = small_network(o);
   const any_network timed = timed_network(all.time);
   if (o.algorithm == "comdml") {
     o.auxiliary_head = all.learn->auxiliary_head;
     o.wire = "auto";  // the plan names the codecs
     o.pairing = "none";
-    run.plan = mapped_plan<any_cost>(played.rounds.front().report.plan, timed, small, any_cuts{o.cuts}.points(small));
+    const auto cuts = any_cuts{o.cuts}.points(small);
+    for (const auto& round : played.rounds)
+      run.plans.push_back(mapped_plan<any_cost>(round.report.plan, timed, small, cuts));
+    const auto same = [&](const auto& one) { return one.pairs == run.plans.front().pairs; };
+    if (!away && std::ranges::all_of(run.plans, same)) {
+      run.plan = std::move(run.plans.front());
+      run.plans.clear();
+    } else {
+      run.members = played.members;
+    }
     run.label = text(contender.name, " in ", setting.name, ", seed ", seed);
     return run;
   }
   const bool free = o.algorithm == "gossip" || o.algorithm == "braintorrent";
-  if (!free && o.algorithm != "dpsgd" && !contender.timed_by_training) return run;
+  if (!free && o.algorithm != "dpsgd" && !contender.timed_by_training) {
+    if (away) run.members = played.members;
+    return run;
+  }
 
   // Time passes for the small model as it would for the timed one.
   run.label = text(contender.name, " in ", setting.name, ", seed ", seed);
@@ -174,6 +246,8 @@ std::optional<learned> kept_learning(const fs::path& folder, const learning_run&
 std::optional<learned> learn(const fs::path& folder, const learning_run& run, const std::stop_token& stop) {
   train_task task = prepare(run.options);
   if (run.plan) task.pairing = any_pairing{*run.plan};
+  if (!run.plans.empty()) task.script = std::make_shared<const std::vector<comdml::pairing::plan>>(script_of(run));
+  if (!run.members.empty()) task.fleet.presence = presence_of(run.members, task.fleet.agents.size());
   if (run.fleet) task.fleet = *run.fleet;
   learned result;
   const double target = *run.options.target_accuracy;

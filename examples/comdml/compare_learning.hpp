@@ -23,8 +23,11 @@ namespace program {
 /// A training run. Its times mean something only if it has a fleet of its own.
 struct learning_run {
   train_options options;
-  std::string label;                                  ///< for people
-  std::optional<fixed_plan<any_cost>> plan{};         ///< of comdml
+  std::string label;                           ///< for people
+  std::optional<fixed_plan<any_cost>> plan{};  ///< of comdml, where it is always the same
+  std::vector<fixed_plan<any_cost>> plans{};   ///< of comdml, by round, where it is not, or members are not
+  /// Who takes part, by round, where somebody is away from one, or plans differ.
+  std::vector<std::vector<comdml::agent_id>> members{};
   std::optional<comdml::fleet::description> fleet{};  ///< scaled; else the one of the options
   double bytes_factor = 1;                            ///< of the timed model's bytes, for one of this run
 

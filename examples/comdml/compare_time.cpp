@@ -3,6 +3,7 @@
 /// Plays the rounds of an experiment.
 #include "compare_time.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "comdml/comm/routes.hpp"
@@ -11,6 +12,7 @@
 #include "comdml/learn/split_placement.hpp"
 #include "policies.hpp"
 #include "profiles.hpp"
+#include "report_facts.hpp"
 
 namespace program {
 
@@ -39,8 +41,10 @@ comdml::fleet::split_profile profile_of(const experiment::time_model& time, cons
 }
 
 /// Split learning's rounds by the formula that places it: turn after turn, everyone waiting.
-timing add_up(const comdml::fleet::description& fleet, const comdml::fleet::split_profile& profile,
-              const std::vector<std::size_t>& images, std::uint64_t batch, std::uint64_t rounds) {
+std::vector<simulation::round> add_up(const comdml::fleet::description& fleet,
+                                      const comdml::fleet::split_profile& profile,
+                                      const std::vector<std::size_t>& images, std::uint64_t batch,
+                                      std::uint64_t rounds) {
   const comdml::comm::routes ways{fleet.links};
   std::vector<comdml::learn::split_member> members;
   comdml::batches sent{};
@@ -50,9 +54,9 @@ timing add_up(const comdml::fleet::description& fleet, const comdml::fleet::spli
   const auto where = comdml::learn::place_split(members, ways, profile, std::nullopt, std::nullopt);
   for (std::uint32_t i = 0; i < members.size(); ++i)
     if (agent_id{i} != where.server) sent += members[i].work;
-  timing all;
+  std::vector<simulation::round> all;
   for (std::uint32_t r = 0; r < rounds; ++r) {
-    auto& report = all.rounds.emplace_back().report;
+    auto& report = all.emplace_back().report;
     const double so_far = static_cast<double>(r + 1);
     report.round = comdml::round_index{r};
     report.epoch = comdml::epoch_index{r};
@@ -95,7 +99,16 @@ timing play(const experiment& all, const experiment::setting& setting, const exp
   const any_network network = timed_network(time);
   comdml::fleet::split_profile profile = profile_of(time, setting, contender, network);
   comdml::fleet::description fleet = fleet_of(setting, rounds, seed);
-  if (contender.algorithm == "splitlearning") return add_up(fleet, profile, images, time.batch, rounds);
+  timing played{
+      .rounds = {}, .members = {}, .recorded = {}, .fleet = fleet, .profile = profile, .units = network.units()};
+  if (contender.algorithm == "splitlearning") {
+    played.rounds = add_up(fleet, profile, images, time.batch, rounds);
+    return played;
+  }
+  std::shared_ptr<comdml::learn::timeline> recorder;
+  if (images.size() <= most_recorded)
+    recorder = std::make_shared<comdml::learn::timeline>(
+        comdml::learn::timeline::selection{.first = 1, .every = std::max<std::size_t>(2, rounds)});
   any_collective collective;
   if (contender.algorithm == "fedavg")
     collective.choice =
@@ -122,15 +135,20 @@ timing play(const experiment& all, const experiment::setting& setting, const exp
                                 .optimizer_slots = static_cast<double>(slots)}),
        .collective = collective,
        .weight_wire = wire_of(setting.weight_wire),
-       .report_pairs = true}};
-  timing played;
-  while (!engine.done()) played.rounds.push_back(engine.next());
+       .report_pairs = true,
+       .recorder = recorder}};
+  while (!engine.done()) {
+    played.rounds.push_back(engine.next());
+    if (all.learn) played.members.push_back(engine.members());
+  }
+  played.recorded = std::move(recorder);
   return played;
 }
 
 comdml::fleet::description scaled_fleet(comdml::fleet::description fleet, double small_batches, double timed_batches,
                                         double size_ratio, double exchanges) {
   for (auto& agent : fleet.agents) agent.speed = (small_batches / timed_batches) * agent.speed;
+  for (auto& change : fleet.changes) change.speed = (small_batches / timed_batches) * change.speed;
   comdml::link_matrix links{fleet.links.agents()};
   for (std::uint32_t from = 0; from < fleet.links.agents(); ++from)
     fleet.links.for_each_link(agent_id{from}, [&](agent_id to, comdml::link_matrix::kind_index kind) {

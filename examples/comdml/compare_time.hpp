@@ -5,11 +5,15 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "any_network.hpp"
+#include "comdml/core/ids.hpp"
 #include "comdml/core/units.hpp"
 #include "comdml/fleet/fleet.hpp"
+#include "comdml/fleet/profile.hpp"
+#include "comdml/learn/timeline.hpp"
 #include "comdml/simulation/simulator.hpp"
 #include "experiment.hpp"
 
@@ -28,6 +32,13 @@ namespace program {
 /// What is known of an algorithm's rounds before anything is learned; times and bytes count from the first round on.
 struct timing {
   std::vector<comdml::simulation::round> rounds;
+  std::vector<std::vector<comdml::agent_id>> members{};  ///< who took part, by round, where something is learned
+  /// What agents did when: of the first round, the last ones, and sums of all; not of splitlearning and large fleets.
+  std::shared_ptr<const comdml::learn::timeline> recorded{};
+  // What was played, for reports.
+  comdml::fleet::description fleet{};
+  comdml::fleet::split_profile profile{};
+  std::size_t units = 0;  ///< of the model
 
   [[nodiscard]] comdml::seconds per_round() const {
     return rounds.back().report.elapsed / static_cast<double>(rounds.size());

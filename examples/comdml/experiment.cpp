@@ -172,10 +172,8 @@ experiment::setting read_setting(table_reader& in, bool learning) {
   in.take("weight-wire", one.weight_wire, one_of(wire_names()));
   in.take("change", one.fleet.change, text_check{change_check});
   in.take("sample", one.fleet.sample, number_range{0, 1, true});
+  in.take("come-and-go", one.fleet.come_and_go, text_check{come_and_go_check});
   in.require_no_other_keys();
-  if (learning && (!one.fleet.change.empty() || one.fleet.sample < 1))
-    in.refuse(one.fleet.change.empty() ? "sample" : "change", "is played without learning only",
-              "leave it out, or leave [learn] out");
   return one;
 }
 
@@ -206,11 +204,26 @@ experiment::contender read_contender(table_reader& in, bool learning) {
             (key == std::string{"replan"} && one.replan != "declared") || (key == std::string{"cuts"} && one.cuts) ||
             (key == std::string{"cut"} && one.cut))
           in.refuse(key, text(key, " means nothing to ", one.algorithm), "leave it out");
-  if (learning && one.replan != "declared")
-    in.refuse("replan", "learning follows one plan", "leave it out, or leave [learn] out");
   if (one.timed_by_training && (!learning || one.algorithm != "allreduce"))
     in.refuse("timed-by", "training is for allreduce with a [learn] table", "leave it out");
   return one;
+}
+
+/// Whether an algorithm can be played, and learn, in a setting whose fleet is not the same in all rounds.
+void require_playable(const std::string& file, const experiment::setting& setting,
+                      const experiment::contender& contender) {
+  const std::string& algorithm = contender.algorithm;
+  const auto refuse = [&](const std::string& why, const char* keys, const char* remedy) {
+    throw input_error{file, text("setting \"", setting.name, "\": ", algorithm, ' ', why),
+                      text("leave out ", keys, ", or ", algorithm, remedy)};
+  };
+  const bool away = setting.fleet.sample < 1 || !setting.fleet.come_and_go.empty();
+  if (away && algorithm != "comdml" && algorithm != "allreduce")
+    refuse("needs all agents in every round", "sample and come-and-go", "; comdml and allreduce can do without");
+  if (setting.fleet.change.empty()) return;
+  if (algorithm == "gossip" || algorithm == "braintorrent")
+    refuse("knows no rounds, from which on speeds could be others", "change", "");
+  if (algorithm == "splitlearning") refuse("is timed by a formula that knows one speed of each agent", "change", "");
 }
 
 template <class Named>
@@ -252,13 +265,8 @@ experiment parse_experiment(const std::string& name, const std::string& content)
   require_different(name, read.contenders, "algorithm");
   if (std::set<std::uint64_t>{read.seeds.begin(), read.seeds.end()}.size() != read.seeds.size())
     in.refuse("seeds", "a seed is there twice", "give each once");
-  for (const experiment::setting& one : read.settings)
-    if (one.fleet.sample < 1 && std::ranges::any_of(read.contenders, [](const auto& contender) {
-          return contender.algorithm == "fedavg" || contender.algorithm == "splitlearning";
-        }))
-      throw input_error{name,
-                        text("setting \"", one.name, "\" samples agents, and a server must be there in all rounds"),
-                        "leave out sample, or fedavg and splitlearning"};
+  for (const experiment::setting& setting : read.settings)
+    for (const experiment::contender& contender : read.contenders) require_playable(name, setting, contender);
   return read;
 }
 

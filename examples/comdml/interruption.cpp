@@ -53,7 +53,7 @@ void interruption::wait() {
   while (sem_wait(&signalled) != 0) {  // another handler ran
   }
   if (over_) return;
-  std::cerr << "comdml: stopping after this " << unit_ << " (once more to kill)\n";
+  if (unit_ != nullptr) std::cerr << "comdml: stopping after this " << unit_ << " (once more to kill)\n";
   stop_.request_stop();
 }
 

@@ -16,7 +16,7 @@ namespace program {
 /// they stay ignored. From then on, until the process ends, who reads along may go away: no SIGPIPE. One at a time.
 class interruption {
  public:
-  /// \param unit  what is still finished before it stops, for the note
+  /// \param unit  what is still finished before it stops, for the note; nullptr: no note
   explicit interruption(const char* unit = "mini-batch");
   ~interruption();
   interruption(const interruption&) = delete;

@@ -63,6 +63,7 @@ struct train_options {
 
   std::uint64_t evaluate_every = 1;
   std::string clock = "virtual";
+  std::string transport = "in-process";
   std::uint64_t seed = 1;
   std::uint64_t threads = 0;
   std::optional<double> target_accuracy{};
@@ -169,6 +170,10 @@ void visit_options(Options& o, Visitor&& v) {
   v.text(
       "clock", o.clock, "KIND", one_of({"virtual", "wall"}),
       "virtual: time is simulated from the fleet's speeds and links; wall: real time, agents as fast as this machine");
+  v.text("transport", o.transport, "KIND", one_of({"in-process", "mpi"}),
+         "in-process: all agents in this process; mpi: each is a rank of an MPI program, and the clock is wall "
+         "(mpirun -n 4 comdml train --transport mpi ...). Agents on machines that do not trust their network: comdml "
+         "agent");
   v.count("seed", o.seed, {}, "same seed, same weights, to the last bit");
   v.count("threads", o.threads, {0, 1024}, "cores to use, no matter for the result; 0 = all");
   v.count("checkpoint-every", o.checkpoint_every, {0, 1'000'000},

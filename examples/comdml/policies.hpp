@@ -5,12 +5,14 @@
 #pragma once
 
 #include <cstddef>
+#include <memory>
 #include <span>
 #include <string>
 #include <variant>
 #include <vector>
 
 #include "any_cuts.hpp"
+#include "any_transport.hpp"
 #include "comdml/comm/collective.hpp"
 #include "comdml/comm/through_server.hpp"
 #include "comdml/data/augment.hpp"
@@ -27,6 +29,7 @@
 #include "comdml/nn/adam.hpp"
 #include "comdml/nn/schedule.hpp"
 #include "comdml/nn/sgd.hpp"
+#include "comdml/pairing/plan.hpp"
 #include "models.hpp"
 #include "pairings.hpp"
 
@@ -89,9 +92,25 @@ struct any_collective {
   }
 };
 
+/// ComDML by plans that were made beforehand, one for each round.
+struct scripted {
+  std::shared_ptr<const std::vector<comdml::pairing::plan>> plans;
+
+  [[nodiscard]] static constexpr bool changing_members() noexcept { return true; }
+
+  template <class Session>
+  comdml::pairing::plan round(Session& agent) const {
+    (void)agent.agree_on_plan();  // agents tell how much each of them has to train
+    const comdml::pairing::plan& plan = plans->at(agent.fleet().round().value);
+    agent.train(plan);
+    agent.join(plan);
+    return plan;
+  }
+};
+
 struct any_algorithm {
   std::variant<comdml::learn::comdml, comdml::learn::all_reduce, comdml::learn::fedavg, comdml::learn::dpsgd,
-               comdml::learn::split_learning, comdml::learn::gossip, comdml::learn::braintorrent>
+               comdml::learn::split_learning, comdml::learn::gossip, comdml::learn::braintorrent, scripted>
       choice;
 
   void settle(const comdml::comm::routes& ways) {
@@ -141,6 +160,6 @@ struct job : comdml::learn::default_policies {
 };
 
 using virtual_job = job<comdml::comm::in_process<comdml::comm::virtual_time>::endpoint>;
-using wall_job = job<comdml::comm::in_process<comdml::comm::wall_time>::endpoint>;
+using wall_job = job<any_transport>;
 
 }  // namespace program

@@ -112,22 +112,25 @@ sweep_entry load_sweep(const fs::path& folder) {
 
 }  // namespace
 
-void write_report(const fs::path& folder, const fs::path& file, std::optional<std::uint64_t> round) {
+void write_report(const fs::path& folder, const fs::path& file, std::optional<std::uint64_t> round,
+                  const std::string& run) {
   const auto html = [&]() -> std::string {
-    if (is_file(folder / "metrics.jsonl")) return comdml::report::html(load_run(folder), round);
-    return comdml::report::html(load_sweep(folder), round);
+    if (!is_file(folder / "metrics.jsonl")) return comdml::report::html(load_sweep(folder), round, run);
+    if (!run.empty())
+      throw input_error{"--run", folder.string() + " is one run", "leave it out, or give a folder of runs"};
+    return comdml::report::html(load_run(folder), round);
   };
   comdml::replace_file(file, html());
 }
 
 namespace {
 
-int report(const fs::path& folder, const std::string& out, std::optional<std::uint64_t> round) {
+int report(const fs::path& folder, const std::string& out, std::optional<std::uint64_t> round, const std::string& run) {
   std::error_code failure;
   if (!fs::is_directory(folder, failure))
     throw input_error{folder.string(), "is not a folder", "give a folder that comdml train --out has written"};
   const fs::path file = out.empty() ? folder / "report.html" : fs::path{out};
-  write_report(folder, file, round);
+  write_report(folder, file, round, run);
   std::cout << "report: " << file.string() << std::endl;
   return exit_code::done;
 }
@@ -139,12 +142,16 @@ action add_report(command options) {
     std::vector<std::string> folders;
     std::string out;
     std::optional<std::uint64_t> round;
+    std::string run;
   };
   const auto given = std::make_shared<settings>();
   options.words("DIR", given->folders, "", "folder of a run (comdml train --out), or a folder of such folders");
   options.text("out", given->out, "FILE", not_empty, "the report [default: DIR/report.html]");
   options.count("round", given->round, {1, 1'000'000'000},
                 "to be shown agent by agent [default: the last that was recorded]");
+  options.text("run", given->run, "NAME", not_empty,
+               "of a folder of runs: the one to be looked at more closely, as the table of all runs names it [default: "
+               "one with pairs]");
   options.footer(
       "One HTML file that needs no network: accuracy over rounds and time, one round agent by agent before and after\n"
       "pairing, who helps whom and why, waiting, bytes, settings. Runs of several seeds are averaged.\n"
@@ -156,7 +163,7 @@ action add_report(command options) {
     if (given->folders.size() != 1)
       throw input_error{"DIR", text(given->folders.size(), " folders were given"),
                         "give one; it may hold several runs"};
-    return report(given->folders.front(), given->out, given->round);
+    return report(given->folders.front(), given->out, given->round, given->run);
   };
 }
 

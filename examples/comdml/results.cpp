@@ -3,17 +3,17 @@
 /// A run's directory.
 #include "results.hpp"
 
-#include <cmath>
 #include <cstddef>
-#include <cstdint>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 #include "comdml/core/atomic_file.hpp"
 #include "comdml/core/errors.hpp"
 #include "comdml/fleet/profile_file.hpp"
 #include "comdml/report/timeline.hpp"
 #include "config_file.hpp"
+#include "report_facts.hpp"
 
 namespace program {
 
@@ -21,42 +21,10 @@ namespace fs = std::filesystem;
 
 namespace {
 
-/// run.json, schema 1: what a report tells beside the options. Speeds in batches/s, links in Mbps (row i = from i; null
-/// for more than `most_linked` agents), shares of the whole model's work.
-nlohmann::ordered_json about(const train_task& task, const std::string& typed) {
-  using json = nlohmann::ordered_json;
-  constexpr std::size_t most_linked = 64;
-  json agents = json::array();
-  json links = json::array();
-  const auto count = static_cast<std::uint32_t>(task.fleet.agents.size());
-  for (std::uint32_t i = 0; i < count; ++i) {
-    agents.push_back({{"speed", task.fleet.agents[i].speed.value()}, {"images", task.shards[i].size()}});
-    json row = json::array();
-    for (std::uint32_t j = 0; j < count && count <= most_linked; ++j) {
-      const double rate = i == j ? 0 : task.fleet.links(comdml::agent_id{i}, comdml::agent_id{j}).rate.value() / 1e6;
-      row.push_back(std::isfinite(rate) ? json(rate) : json(nullptr));
-    }
-    links.push_back(std::move(row));
-  }
-  json splits = json::array();
-  for (const comdml::fleet::split_cost& split : task.profile.splits)
-    splits.push_back({{"split", split.point.value},
-                      {"wire", split.codec},
-                      {"slow_share", split.slow_share},
-                      {"fast_share", split.fast_share},
-                      {"bytes_per_batch", split.wire.value()}});
-  return {{"schema", 1},
-          {"program", "comdml " COMDML_VERSION},
-          {"command", typed},
-          {"units", task.network().units()},
-          {"agents", std::move(agents)},
-          {"links_mbps", count <= most_linked ? std::move(links) : json(nullptr)},
-          {"splits", std::move(splits)}};
-}
-
-/// As text; what is not UTF-8 in a command line must not end a run.
-std::string dumped(const nlohmann::ordered_json& value, int indent) {
-  return value.dump(indent, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + '\n';
+std::string facts_of(const train_task& task, const std::string& typed) {
+  std::vector<std::size_t> images;
+  for (const auto& shard : task.shards) images.push_back(shard.size());
+  return run_facts(task.fleet, images, task.profile, task.network().units(), typed);
 }
 
 }  // namespace
@@ -114,7 +82,7 @@ void results::begin() {
     comdml::fleet::write_profile(recorded.profile, task_.profile);
   }
   comdml::replace_file(directory_ / "config.toml", write_config(recorded));
-  comdml::replace_file(directory_ / "run.json", dumped(about(task_, typed_), 1));
+  comdml::replace_file(directory_ / "run.json", facts_of(task_, typed_));
   fs::remove(directory_ / "timeline.json", failure);  // of the earlier run; this one's comes when it ends
   metrics_.emplace(directory_ / "metrics.jsonl", time_);
   checkpoints_of(directory_, task_).clear();
@@ -122,7 +90,7 @@ void results::begin() {
 }
 
 void results::save(const comdml::learn::timeline& recorded, std::size_t finished) const {
-  comdml::replace_file(directory_ / "timeline.json", dumped(comdml::report::trace(recorded, finished, time_), -1));
+  comdml::replace_file(directory_ / "timeline.json", comdml::report::trace(recorded, finished, time_).dump() + '\n');
 }
 
 }  // namespace program

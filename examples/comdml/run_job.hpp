@@ -9,6 +9,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <type_traits>
 #include <utility>
 
 #include "comdml/core/errors.hpp"
@@ -89,6 +90,7 @@ comdml::learn::settings<J> settings_of(const train_task& task) {
                                           pair{"ring", comm::ring{}});
   how.weight_wire = wire_of(o.weight_wire);
   how.algorithm = algorithm_of(o);
+  if (task.script) how.algorithm.choice = scripted{task.script};
   if (o.time_budget) how.time_budget = seconds{*o.time_budget};
   how.make_model = [&o](image_shape input, std::size_t classes) {
     return make_model(o.model, *o.shortcut, input, classes);
@@ -108,6 +110,25 @@ comdml::learn::history run_job(const train_task& task, any_observer observer, co
     return task.shards;
   };
   return trainer.run(task.images, deal, std::move(observer), hold);
+}
+
+/// One agent of the task, in a process of its own.
+template <class J>
+void run_agent_job(const train_task& task, typename J::transport& line, const seat& place, comdml::learn::history& past,
+                   any_observer observer, const comdml::learn::control& hold) {
+  using images = std::remove_cvref_t<decltype(task.images.train)>;
+  const std::size_t self = comdml::agent_id{line.self()}.value;
+  comdml::learn::settings<J> how = detail::settings_of<J>(task);
+  how.survival = place.survival;
+  const comdml::data::shard<images> own{task.images.train, task.shards.at(self)};
+  const comdml::data::shares<images> tests{task.images.test};
+  comdml::learn::membership mine{.routes = comdml::comm::routes{task.fleet.links},
+                                 .speed = task.fleet.agents.at(self).speed,
+                                 .memory = task.fleet.agents.at(self).memory,
+                                 .life = place.life};
+  comdml::learn::agent<J> agent{line, std::move(mine), std::move(how),
+                                comdml::execution{static_cast<int>(place.threads)}};
+  agent.run_into(past, own, &tests, observer, hold);
 }
 
 }  // namespace program

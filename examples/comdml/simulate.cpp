@@ -24,11 +24,14 @@
 #include "comdml/core/atomic_file.hpp"
 #include "comdml/core/errors.hpp"
 #include "comdml/core/random.hpp"
+#include "comdml/learn/timeline.hpp"
 #include "comdml/report/metrics.hpp"
+#include "comdml/report/timeline.hpp"
 #include "comdml/simulation/simulator.hpp"
 #include "config_file.hpp"
 #include "interruption.hpp"
 #include "policies.hpp"
+#include "report_facts.hpp"
 #include "simulate_options.hpp"
 
 namespace program {
@@ -44,7 +47,7 @@ using comdml::text;
 
 /// Agents whose average a collective can form in reasonable time.
 constexpr std::uint64_t most_joined = 5000;
-/// Agents whose pairs are listed in metrics.jsonl.
+/// Agents whose pairs are listed in metrics.jsonl, and who are described in run.json.
 constexpr std::uint64_t most_listed = 2000;
 
 using simulator = simulation::simulator<any_pairing, any_collective>;
@@ -88,9 +91,12 @@ struct task {
   simulate_options options;  ///< complete
   std::size_t links = 0;
   std::unique_ptr<simulator> engine;
+  std::string facts{};                                  ///< run.json, of fleets that are listed
+  std::shared_ptr<comdml::learn::timeline> recorder{};  ///< of what is drawn
 };
 
-task prepare(simulate_options o) {
+/// \param typed  the command line; empty if no results are kept
+task prepare(simulate_options o, const std::string& typed) {
   require_meaning(o);
   const bool neighbors = o.join == "neighbors";
   if (!o.cost) o.cost = neighbors ? "handover" : "overlapped";
@@ -103,6 +109,11 @@ task prepare(simulate_options o) {
   if (!neighbors && agents > most_joined)
     throw input_error{"--join", text("allreduce: ", agents, " agents cannot all exchange with each other"),
                       text("give --join neighbors, or at most ", most_joined, " agents")};
+  const std::vector<std::size_t> images = images_of(o, agents);
+  task result{.options = o, .links = 0, .engine = {}};
+  if (!typed.empty() && agents <= most_listed) result.facts = run_facts(fleet, images, profile, network.units(), typed);
+  if (!typed.empty() && agents <= most_recorded && !neighbors)
+    result.recorder = std::make_shared<comdml::learn::timeline>(recorded_rounds(agents, o.rounds));
   const std::size_t slots = o.optimizer == "sgd" ? 1 : 3;
   const bool current = o.replan == "current";
   simulation::model what{network,
@@ -117,11 +128,9 @@ task prepare(simulate_options o) {
   if (o.algorithm == "fedavg")
     collective.choice =
         comdml::comm::through_server{comdml::comm::best_connected(comdml::comm::routes{fleet.links}).value};
-  task result{.options = o, .links = 0, .engine = {}};
   for (std::uint32_t from = 0; from < agents; ++from)
     fleet.links.for_each_link(comdml::agent_id{from},
                               [&](comdml::agent_id, comdml::link_matrix::kind_index) { ++result.links; });
-  const std::vector<std::size_t> images = images_of(o, agents);
   result.engine = std::make_unique<simulator>(
       std::move(fleet), std::move(what), images,
       simulation::settings<any_pairing, any_collective>{
@@ -141,7 +150,8 @@ task prepare(simulate_options o) {
                                    .optimizer_slots = static_cast<double>(slots)}),
           .collective = collective,
           .weight_wire = wire_of(o.weight_wire),
-          .report_pairs = agents <= most_listed});
+          .report_pairs = agents <= most_listed,
+          .recorder = result.recorder});
   return result;
 }
 
@@ -160,7 +170,7 @@ nlohmann::ordered_json to_json(const simulation::round& round, std::uint64_t age
 /// The directory of --out.
 class results {
  public:
-  results(fs::path directory, const simulate_options& options) : directory_{std::move(directory)}, options_{options} {
+  results(fs::path directory, const task& work) : directory_{std::move(directory)}, work_{work} {
     std::error_code failure;
     fs::create_directories(directory_, failure);
     if (failure)
@@ -169,7 +179,7 @@ class results {
     const fs::path trial = directory_ / ".comdml-trial";
     comdml::replace_file(trial, "");
     fs::remove(trial, failure);
-    for (const char* const name : {"config.toml", "metrics.jsonl"})
+    for (const char* const name : {"config.toml", "run.json", "metrics.jsonl", "timeline.json"})
       if (const fs::path file = directory_ / name; fs::exists(file, failure) && !fs::is_regular_file(file, failure))
         throw input_error{file.string(), "is there, but is not a regular file", "move it away, or give another --out"};
     if (const fs::path model = directory_ / "model.safetensors"; fs::exists(model, failure))
@@ -180,18 +190,32 @@ class results {
   void add(const simulation::round& round) {
     const fs::path metrics = directory_ / "metrics.jsonl";
     if (!lines_.is_open()) {
-      comdml::replace_file(directory_ / "config.toml", write_config(options_));
+      comdml::replace_file(directory_ / "config.toml", write_config(work_.options));
+      std::error_code failure;
+      for (const char* const name : {"run.json", "timeline.json"}) fs::remove(directory_ / name, failure);
+      if (!work_.facts.empty()) comdml::replace_file(directory_ / "run.json", work_.facts);
       lines_.open(metrics, std::ios::binary | std::ios::trunc);
     }
-    lines_ << to_json(round, *options_.fleet.agents).dump() << '\n' << std::flush;
+    lines_ << to_json(round, *work_.options.fleet.agents).dump() << '\n' << std::flush;
     if (!lines_) throw comdml::run_error{metrics.string() + ": writing failed; is the disk full?"};
   }
 
-  [[nodiscard]] std::string names() const { return (directory_ / "config.toml").string() + ", metrics.jsonl"; }
+  /// What was recorded of the rounds that were played.
+  void save_timeline(std::size_t rounds) const {
+    if (work_.recorder)
+      comdml::replace_file(
+          directory_ / "timeline.json",
+          comdml::report::trace(*work_.recorder, rounds, comdml::report::time_kind::simulated).dump() + '\n');
+  }
+
+  [[nodiscard]] std::string names() const {
+    return (directory_ / "config.toml").string() + (work_.facts.empty() ? "" : ", run.json") + ", metrics.jsonl" +
+           (work_.recorder ? ", timeline.json" : "");
+  }
 
  private:
   fs::path directory_;
-  const simulate_options& options_;
+  const task& work_;
   std::ofstream lines_;
 };
 
@@ -284,14 +308,14 @@ void print(std::ostream& out, const totals& all, const task& done) {
   line("wall time", fixed(all.wall.value(), 1) + " s");
 }
 
-int simulate(const simulate_options& wanted, const simulate_output& output) {
+int simulate(const simulate_options& wanted, const simulate_output& output, const std::string& typed) {
   const auto begin = std::chrono::steady_clock::now();
   const auto since_begin = [&] {
     return seconds{std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count()};
   };
-  const task work = prepare(wanted);
+  const task work = prepare(wanted, output.out.empty() ? "" : typed);
   std::optional<results> files;
-  if (!output.out.empty()) files.emplace(output.out, work.options);
+  if (!output.out.empty()) files.emplace(output.out, work);
 
   // From here on the input is good.
   const interruption signals{"round"};
@@ -325,6 +349,7 @@ int simulate(const simulate_options& wanted, const simulate_output& output) {
   }
   all.wall = since_begin();
   const bool kept = files && all.rounds > 0;
+  if (kept) files->save_timeline(all.rounds);
   if (!failure.empty()) throw comdml::run_error{failure + (kept ? "\nresults until then: " + files->names() : "")};
   if (output.json) {
     std::cout << to_json(all, work).dump() << std::endl;
@@ -358,7 +383,7 @@ action add_simulate(command options) {
       read_config(
           given->config, [&](const std::string& name) { return options.is_given(name); }, given->simulate,
           given->output);
-    return simulate(given->simulate, given->output);
+    return simulate(given->simulate, given->output, options.typed());
   };
 }
 

@@ -118,8 +118,9 @@ void visit_options(Options& o, Visitor&& v) {
   v.group("Results");
   v.text(
       "out", o.out, "DIR", not_empty,
-      "write config.toml and metrics.jsonl there; those of an earlier simulation are replaced when the first round is "
-      "over [default: nothing is written]");
+      "write config.toml, run.json, metrics.jsonl and timeline.json (some rounds of up to 512 agents with --join "
+      "allreduce) there, for comdml report; those of an earlier simulation are replaced when the first round is over "
+      "[default: nothing is written]");
   v.flag("json", o.json, "print one JSON object as the last line of standard output");
 }
 

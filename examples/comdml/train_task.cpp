@@ -4,12 +4,18 @@
 #include "train_task.hpp"
 
 #include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
 #include <utility>
 #include <variant>
 
 #include "algorithms.hpp"
 #include "any_cuts.hpp"
+#include "comdml/core/digest.hpp"
 #include "comdml/core/errors.hpp"
+#include "config_file.hpp"
 #include "data_sets.hpp"
 #include "model_file.hpp"
 #include "profiles.hpp"
@@ -46,6 +52,7 @@ comdml::fleet::split_profile make_profile(const train_options& options, const an
 }  // namespace
 
 train_task prepare(train_options options) {
+  if (options.transport != "in-process") options.clock = "wall";
   require_meaning(options);
   if (!options.shortcut) options.shortcut = usual_shortcut(options.model);
   if (!options.learning_rate) options.learning_rate = options.optimizer == "adam" ? 0.001 : 0.02;
@@ -65,6 +72,55 @@ train_task prepare(train_options options) {
   task.options.fleet.agents = task.fleet.agents.size();
   task.shards = deal(o, task.images.train);
   return task;
+}
+
+std::uint64_t settings_digest(const train_task& task, bool own_data) {
+  train_options alike = task.options;
+  alike.data_dir = alike.init = alike.fleet.trace = "";
+  alike.threads = 0;
+  // What these name is read, and goes in itself.
+  alike.fleet.fleet = alike.fleet.topology = alike.profile = "";
+  comdml::digest64 digest;
+  const auto add = [&](const std::string& what) { digest.update(std::as_bytes(std::span{what})); };
+  const auto add_number = [&](double what) { digest.update(std::as_bytes(std::span{&what, 1})); };
+  add("comdml " COMDML_VERSION "\n" + write_config(alike));
+  const auto agents = static_cast<std::uint32_t>(task.fleet.agents.size());
+  for (std::uint32_t i = 0; i < agents; ++i) {
+    add_number(task.fleet.agents[i].speed.value());
+    add_number(task.fleet.agents[i].memory.value());
+    for (std::uint32_t j = 0; j < agents; ++j) {
+      if (i == j) continue;
+      const comdml::directed_link link = task.fleet.links(comdml::agent_id{i}, comdml::agent_id{j});
+      add_number(link.rate.value());
+      add_number(link.latency.value());
+    }
+  }
+  for (const comdml::fleet::split_cost& split : task.profile.splits) {
+    add(split.codec);
+    for (const double number :
+         {static_cast<double>(split.point.value), split.slow_share, split.fast_share, split.wire.value()})
+      add_number(number);
+  }
+  if (task.initial) {
+    digest.update(std::as_bytes(std::span{task.initial->parameters}));
+    digest.update(std::as_bytes(std::span{task.initial->statistics}));
+  }
+  if (!own_data) {
+    digest.update(std::as_bytes(std::span{task.images.train.labels()}));
+    digest.update(std::as_bytes(std::span{task.images.test.labels()}));
+  }
+  return digest.value();
+}
+
+void require_for_processes(const train_task& task, const std::string& where) {
+  const auto& fleet = task.fleet;
+  if (!fleet.changes.empty() || !fleet.link_changes.empty() || !fleet.presence.empty() || fleet.sampled < 1 ||
+      fleet.jitter > comdml::seconds{})
+    throw input_error{where, "agents that are processes change when they change, not by a schedule",
+                      "leave out change, sample, come-and-go, trace and jitter"};
+  if (task.options.profile == "measured")
+    throw input_error{where, "every agent would measure a split profile of its own, and plan by another one",
+                      "run comdml profile on one machine, and give all of them its file as the profile"};
 }
 
 comdml::learn::history run(const train_task& task, any_observer observer, const comdml::learn::control& hold) {

@@ -3,8 +3,12 @@
 /// A training job that is ready to run: all that can be wrong with the input has been found.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
+#include <vector>
 
 #include "comdml/comm/emulation.hpp"
 #include "comdml/data/image_set.hpp"
@@ -12,9 +16,11 @@
 #include "comdml/fleet/fleet.hpp"
 #include "comdml/fleet/profile.hpp"
 #include "comdml/learn/control.hpp"
+#include "comdml/learn/epoch.hpp"
 #include "comdml/learn/history.hpp"
 #include "comdml/learn/round_report.hpp"
 #include "comdml/nn/layer.hpp"
+#include "comdml/pairing/plan.hpp"
 #include "models.hpp"
 #include "options.hpp"
 #include "pairings.hpp"
@@ -31,6 +37,8 @@ struct train_task {
   std::optional<comdml::nn::model_state<float>> initial;
   comdml::comm::emulation emulated{};    ///< under the wall clock
   std::optional<any_pairing> pairing{};  ///< instead of the one that the options name
+  /// By round, instead of those that a policy would make.
+  std::shared_ptr<const std::vector<comdml::pairing::plan>> script{};
 
   [[nodiscard]] any_network network() const {
     return make_model(options.model, *options.shortcut, images.train.shape(), images.train.classes());
@@ -57,5 +65,26 @@ struct any_observer {
                                                  const comdml::learn::control& hold);
 [[nodiscard]] comdml::learn::history run_wall(const train_task& task, any_observer observer,
                                               const comdml::learn::control& hold);
+
+class any_transport;
+
+/// How an agent takes part that has a process of its own.
+struct seat {
+  std::size_t threads = 1;
+  comdml::learn::survival survival{};
+  std::optional<std::uint32_t> life{};  ///< see comdml::learn::membership
+};
+
+/// Runs one agent of the task, the one whose transport this is. `past` grows with every round, and stays when the run
+/// throws.
+void run_agent(const train_task& task, any_transport& line, const seat& place, comdml::learn::history& past,
+               any_observer observer, const comdml::learn::control& hold);
+
+/// Of all that the agents of a fleet of processes must be told alike; not of where files lie, nor of threads.
+/// \param own_data  whether each agent has data of its own
+[[nodiscard]] std::uint64_t settings_digest(const train_task& task, bool own_data);
+
+/// \throws comdml::input_error if the task is not for agents that are processes; `where` is for the message
+void require_for_processes(const train_task& task, const std::string& where);
 
 }  // namespace program

@@ -5,7 +5,7 @@
 /// comdml/testing/ (checkers for your own types), and the files that are JSON, whose parser takes seconds to compile:
 /// comdml/nn/weights_file.hpp (a model's weights), comdml/fleet/profile_file.hpp, and all of comdml/report/ (metrics,
 /// traces, HTML pages). Boost.Graph's take seconds, too: comdml/comm/topology.hpp. Programs that train need no
-/// comdml/simulation/.
+/// comdml/simulation/, those in one process no comdml/comm/remote_endpoint.hpp, zeromq.hpp or mpi.hpp.
 #pragma once
 
 #include "comdml/concepts.hpp"
@@ -77,6 +77,7 @@
 #include "comdml/comm/emulation.hpp"
 #include "comdml/comm/in_process.hpp"
 #include "comdml/comm/in_process_session.hpp"
+#include "comdml/comm/large_blocks.hpp"
 #include "comdml/comm/launch.hpp"
 #include "comdml/comm/link_measurement.hpp"
 #include "comdml/comm/message.hpp"
@@ -120,6 +121,7 @@
 #include "comdml/learn/commit_log.hpp"
 #include "comdml/learn/control.hpp"
 #include "comdml/learn/dpsgd.hpp"
+#include "comdml/learn/ear.hpp"
 #include "comdml/learn/epoch.hpp"
 #include "comdml/learn/evaluate.hpp"
 #include "comdml/learn/fedavg.hpp"
@@ -129,6 +131,7 @@
 #include "comdml/learn/gossip.hpp"
 #include "comdml/learn/join.hpp"
 #include "comdml/learn/joint_planning.hpp"
+#include "comdml/learn/ledger.hpp"
 #include "comdml/learn/lifeline.hpp"
 #include "comdml/learn/local_training.hpp"
 #include "comdml/learn/measurements.hpp"
@@ -145,5 +148,9 @@
 #include "comdml/learn/side_channel.hpp"
 #include "comdml/learn/split_learning.hpp"
 #include "comdml/learn/split_placement.hpp"
+#include "comdml/learn/stages.hpp"
+#include "comdml/learn/standing.hpp"
 #include "comdml/learn/state_message.hpp"
+#include "comdml/learn/survey.hpp"
 #include "comdml/learn/timeline.hpp"
+#include "comdml/learn/training_reports.hpp"

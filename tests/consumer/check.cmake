@@ -1,7 +1,12 @@
-# Builds the project beside this file as a user would (WAY: package, the same with the component milp, pkg_config or
-# subproject), runs it, and checks that exactly one BLAS is linked, and GLPK by nobody who did not ask for it. The
-# installed tree is moved before use: nothing in it may point back.
+# Builds the project beside this file as a user would (WAY: package, pkg_config, subproject, or a component, which
+# is the package with it), runs it, and checks that exactly one BLAS is linked, and GLPK, ZeroMQ and MPI by nobody who did
+# not ask for them. The installed tree is moved before use: nothing in it may point back.
 cmake_minimum_required(VERSION 3.25)
+
+# What the program with a component says.
+set(says_milp "1 pair, proved optimal\n")
+set(says_zeromq "7 bytes\n")
+set(says_mpi "0 peers\n")
 
 function(run)
   execute_process(COMMAND ${ARGN} RESULT_VARIABLE code OUTPUT_VARIABLE output ERROR_VARIABLE output)
@@ -35,8 +40,8 @@ else()
   if(WAY STREQUAL "subproject")
     set(found_by "-DCOMDML_SOURCE=${SOURCE}")
   endif()
-  if(WAY STREQUAL "milp")
-    list(APPEND found_by "-DCOMDML_COMPONENTS=milp")
+  if(DEFINED says_${WAY})
+    list(APPEND found_by "-DCOMDML_COMPONENTS=${WAY}")
   endif()
   run("${CMAKE_COMMAND}" -S "${CMAKE_CURRENT_LIST_DIR}" -B "${WORK}/build" -G "${GENERATOR}"
     "-DCMAKE_CXX_COMPILER=${COMPILER}" ${found_by})
@@ -54,13 +59,15 @@ string(REGEX MATCHALL "lib[a-z]*(blas|lapack)[a-z]*\\.so" libraries "${output}")
 if(NOT libraries STREQUAL "libopenblas.so")
   message(FATAL_ERROR "expected exactly libopenblas.so among the needed libraries, got: ${libraries}")
 endif()
-if(output MATCHES "libglpk")
-  message(FATAL_ERROR "GLPK is linked unasked")
+if(output MATCHES "lib(glpk|zmq|mpi)")
+  message(FATAL_ERROR "lib${CMAKE_MATCH_1} is linked unasked")
 endif()
 
-if(WAY STREQUAL "milp")
-  run("${WORK}/build/integer_program")
-  if(NOT output STREQUAL "1 pair, proved optimal\n")
-    message(FATAL_ERROR "the integer program found: ${output}")
+if(DEFINED says_${WAY})
+  set(ENV{OMPI_ALLOW_RUN_AS_ROOT} 1)
+  set(ENV{OMPI_ALLOW_RUN_AS_ROOT_CONFIRM} 1)
+  run("${WORK}/build/${WAY}")
+  if(NOT output STREQUAL "${says_${WAY}}")
+    message(FATAL_ERROR "the program with the component ${WAY} said: ${output}")
   endif()
 endif()

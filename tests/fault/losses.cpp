@@ -24,7 +24,7 @@ using support::forced_job;
 
 /// What became of a fleet some of whose agents were lost.
 struct outcome {
-  std::vector<std::optional<learn::history>> histories;  ///< by agent; nothing of those who did not come to the end
+  std::vector<std::optional<learn::history>> histories;      ///< by agent; nothing of those who did not come to the end
   std::map<std::uint32_t, std::set<std::uint64_t>> digests;  ///< by round, of all who committed it
   std::vector<std::string> errors;
   seconds end{};
@@ -55,7 +55,8 @@ outcome run(const learn::settings<J>& how, const fleet::description& fleet, cons
   const data::split& images = support::digits();
   std::vector<label> labels(images.train.size());
   for (std::size_t i = 0; i < labels.size(); ++i) labels[i] = images.train.label(i);
-  const auto shards = data::iid{}(labels, images.train.classes(), fleet.agents.size(), random_stream{how.seed, purpose::partition});
+  const auto shards =
+      data::iid{}(labels, images.train.classes(), fleet.agents.size(), random_stream{how.seed, purpose::partition});
   const data::shares<data::image_set> tests{images.test};
   if (members.empty()) members = comm::routes{fleet.links}.members();
   const comm::routes routes{fleet.links, members};

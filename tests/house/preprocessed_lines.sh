@@ -9,9 +9,13 @@ root=$(cd "$(dirname "$0")/../.." && pwd)
 record=$root/tests/house/preprocessed_lines.txt
 cd "$root/include"
 
+# Where MPI's header is.
+flags="-DOMPI_SKIP_MPICXX $(pkg-config --cflags-only-I ompi-c 2>/dev/null || true)"
+export flags
+
 count() {
   find comdml -name '*.hpp' | LC_ALL=C sort |
-    xargs -P "$(nproc)" -I{} sh -c 'printf "%s %s\n" "{}" "$("$0" -std=c++20 -fopenmp -I. -E -P -include "{}" -x c++ /dev/null | wc -l)"' "$compiler" |
+    xargs -P "$(nproc)" -I{} sh -c 'printf "%s %s\n" "{}" "$("$0" -std=c++20 -fopenmp -I. $flags -E -P -include "{}" -x c++ /dev/null | wc -l)"' "$compiler" |
     LC_ALL=C sort
 }
 

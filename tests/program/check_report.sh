@@ -22,7 +22,34 @@ train --seed 1 --pairing star:3 --agents 12 --fleet paper:0.1 --out "$folder/sta
 train --seed 1 --agents 2 --fleet uniform --rounds 1 --out "$folder/short"
 cp -r "$folder/runs/comdml-1" "$folder/old"
 rm "$folder/old/timeline.json" "$folder/old/run.json" "$folder/old/config.toml"
-for one in runs star short old; do
+"$program" simulate --rounds 4 --agents 30 --wire int8 --out "$folder/simulated" >/dev/null 2>&1
+cat >"$folder/sweep.toml" <<'TOML'
+title = "A sweep"
+seeds = [1, 2]
+[time]
+rounds = 2
+[[setting]]
+name = "mixed links"
+fleet = "paper"
+agents = 10
+wire = "int8"
+[[setting]]
+name = "a fifth of twenty"
+fleet = "paper"
+agents = 20
+sample = 0.2
+[[algorithm]]
+algorithm = "allreduce"
+[[algorithm]]
+algorithm = "comdml"
+[[algorithm]]
+name = "comdml, stars"
+algorithm = "comdml"
+pairing = "star:3"
+TOML
+"$program" compare "$folder/sweep.toml" --out "$folder/sweep" >/dev/null
+pages="runs star short old simulated sweep"
+for one in $pages; do
   "$program" report "$folder/$one" --out "$folder/$(basename "$one").html" >/dev/null
 done
 
@@ -93,7 +120,7 @@ location.search.slice(1).split(',').forEach(function (name) {
 PAGE
 
 failed=0
-for name in runs star short old; do
+for name in $pages; do
   # The first script of the page, under the page's own policy.
   awk -v script="$folder/check.js" '
     !done && (at = index($0, "</title>")) {

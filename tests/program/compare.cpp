@@ -68,7 +68,15 @@ TEST_CASE("a small experiment ends in a table, and one that was stopped half-way
     CHECK(one["reached"] == (one["best_accuracy"] >= 0.5));
     CHECK(fs::exists(files / "whole" / one["folder"].get<std::string>() / "metrics.jsonl"));
   }
-  CHECK(contains(content(files / "whole" / "report.html"), "gossip"));
+  const std::string page = content(files / "whole" / "report.html");
+  for (const char* const part : {"gossip", "What follows is of the run comdml, fast links, seed 1", "After: round 1",
+                                 "Without pairs: allreduce, round 1", "Why these pairs", "keeps "}) {
+    CAPTURE(part);
+    CHECK(contains(page, part));
+  }
+  CHECK(run({"report", (files / "whole").string(), "--run", "comdml, fast links, seed 2"}).code == 0);
+  CHECK(contains(content(files / "whole" / "report.html"), "What follows is of the run comdml, fast links, seed 2"));
+  CHECK(run({"report", (files / "whole").string(), "--run", "nobody"}).code == 2);
 
   const ending half = compare(file, files / "half", {"--stop-after", "2"});
   CHECK(half.code == 130);
@@ -180,6 +188,86 @@ TEST_CASE("training on the scaled fleet takes the simulated time") {
   CHECK(pairs == 4);
 }
 
+TEST_CASE("fleets that change: what is learned is what training on that fleet learns, in the same time") {
+  // Time is counted by the model that learns, so the plans are those of training, too.
+  const scratch files;
+  const std::string same =
+      "title = \"changing\"\nseeds = [2]\ntarget_accuracy = 1.0\n"
+      "[learn]\ndataset = \"digits\"\ntrain-limit = 300\ntest-limit = 100\nrounds = 5\nbatch = 10\n"
+      "[time]\nmodel = \"resnet8\"\nimages = \"digits\"\nbatch = 10\nbatches = 5\n";
+  struct change {
+    std::string name, key, value;
+  };
+  const std::vector<change> all{{"drawn", "sample", "0.5"},
+                                {"coming and going", "come-and-go", "\"0.4:0.5\""},
+                                {"speeds", "change", "\"0.5:1\""}};
+  std::string settings;
+  for (const change& one : all)
+    settings += "[[setting]]\nname = \"" + one.name + "\"\nfleet = \"paper:0.1\"\nagents = 6\nwire = \"int8\"\n" +
+                one.key + " = " + one.value + '\n';
+  write(files / "changing.toml", same + settings + algorithm("allreduce") + algorithm("comdml"));
+  const ending end = compare(files / "changing.toml", files / "sweep", {"--json"});
+  INFO(end.error);
+  REQUIRE(end.code == 0);
+  std::size_t paired = 0;
+  const json played = end.result();
+  CHECK(played["runs"].size() == 6);
+  for (const json& one : played["runs"]) {
+    CAPTURE(one.dump());
+    const auto& what = *std::ranges::find(all, one["setting"].get<std::string>(), &change::name);
+    std::string value = what.value;
+    std::erase(value, '"');
+    const ending trained = run({"train",
+                                "--train-limit",
+                                "300",
+                                "--test-limit",
+                                "100",
+                                "--rounds",
+                                "5",
+                                "--batch",
+                                "10",
+                                "--agents",
+                                "6",
+                                "--fleet",
+                                "paper:0.1",
+                                "--wire",
+                                one["algorithm"] == "comdml" ? "int8" : "fp32",
+                                "--seed",
+                                "2",
+                                "--algorithm",
+                                one["algorithm"],
+                                "--" + what.key,
+                                value,
+                                "--out",
+                                (files / "trained").string()});
+    INFO(trained.error);
+    REQUIRE(trained.code == 0);
+    const auto swept = lines(content(files / "sweep" / one["folder"].get<std::string>() / "metrics.jsonl"));
+    const auto expected = lines(content(files / "trained" / "metrics.jsonl"));
+    REQUIRE(swept.size() == 5);
+    REQUIRE(expected.size() == 5);
+    for (std::size_t r = 0; r < 5; ++r) {
+      const json found = json::parse(swept[r]);
+      const json wanted = json::parse(expected[r]);
+      CHECK(found["test_accuracy"] == wanted["test_accuracy"]);
+      CHECK(found["train_loss"] == wanted["train_loss"]);
+      CHECK(found["simulated_seconds"] == wanted["simulated_seconds"]);
+      paired += wanted["pairs"].size();
+    }
+  }
+  CHECK(paired > 10);
+  // Speeds that nobody is told of change no plan: what was learned without the change is used again.
+  write(files / "one.toml",
+        same + settings.substr(settings.rfind("[[setting]]")) +
+            "[[setting]]\nname = \"no change\"\nfleet = \"paper:0.1\"\nagents = 6\nwire = \"int8\"\n" +
+            algorithm("comdml") + algorithm("comdml", "name = \"current\"\nreplan = \"current\"\n"));
+  const ending both = compare(files / "one.toml", files / "one", {"--json"});
+  INFO(both.error);
+  REQUIRE(both.code == 0);
+  CHECK(contains(both.error, "2 training runs to do"));
+  CHECK(entry(both.result(), "comdml")["seconds_per_round"] != entry(both.result(), "current")["seconds_per_round"]);
+}
+
 TEST_CASE("what is wrong with an experiment is said with its line, and nothing is written") {
   const scratch files;
   struct fault {
@@ -194,7 +282,11 @@ TEST_CASE("what is wrong with an experiment is said with its line, and nothing i
            {std::string{head} + setting + algorithm("comdml", "cut = 77\n"), "no cut after 77"},
            {std::string{head} + algorithm("allreduce"), "[[setting]]"},
            {std::string{head} + setting + setting + algorithm("allreduce"), "two settings"},
-           {std::string{head} + setting + "sample = 0.5\n" + algorithm("allreduce"), "without learning only"},
+           {std::string{head} + setting + "sample = 0.5\n" + algorithm("fedavg"), "needs all agents in every round"},
+           {std::string{head} + setting + "come-and-go = \"0.1:0.5\"\n" + algorithm("gossip"), "needs all agents"},
+           {std::string{head} + setting + "come-and-go = \"2\"\n" + algorithm("comdml"), "come-and-go"},
+           {std::string{head} + setting + "change = \"0.5:1\"\n" + algorithm("braintorrent"), "knows no rounds"},
+           {std::string{head} + setting + "change = \"0.5:1\"\n" + algorithm("splitlearning"), "by a formula"},
            {"title = \"x\"\nseeds = [1]\n" + std::string{setting} + algorithm("gossip"), "depends on learning"},
            {"title = \"x\nseeds = [1]\n", "line 1"},
        }) {

@@ -117,6 +117,33 @@ TEST_CASE("a large fleet is played, and its pairs are counted, not listed") {
   const json round = json::parse(lines(content(files / "out" / "metrics.jsonl")).back());
   CHECK(round["pairs"].is_null());
   CHECK(round["pair_count"] > 100);
+  for (const char* const name : {"run.json", "timeline.json"}) CHECK_FALSE(fs::exists(files / "out" / name));
+  CHECK(run({"report", (files / "out").string()}).code == 0);
+}
+
+TEST_CASE("a simulation leaves what a report shows: who helps whom and why, and what agents do when") {
+  scratch files;
+  fs::create_directory(files / "out");
+  write(files / "out" / "timeline.json", "of an earlier one");
+  REQUIRE(simulate({"--agents", "10", "--rounds", "30", "--wire", "int8", "--out", (files / "out").string()}).code ==
+          0);
+  const json timeline = json::parse(content(files / "out" / "timeline.json"));
+  CHECK(timeline["otherData"]["rounds_finished"] == 30);
+  CHECK(timeline["otherData"]["totals"].size() == 30);
+  CHECK(timeline["otherData"]["rounds_shown"].back() == 30);
+  CHECK(json::parse(content(files / "out" / "run.json"))["agents"].size() == 10);
+  REQUIRE(run({"report", (files / "out").string()}).code == 0);
+  const std::string page = content(files / "out" / "report.html");
+  for (const char* const part : {"After: round 30", "Why these pairs", "would need", "comdml simulate"}) {
+    CAPTURE(part);
+    CHECK(contains(page, part));
+  }
+  // Without a common end of the rounds there is nothing to be drawn; what an earlier simulation left goes.
+  REQUIRE(
+      simulate({"--agents", "10", "--rounds", "2", "--join", "neighbors", "--out", (files / "out").string()}).code ==
+      0);
+  CHECK_FALSE(fs::exists(files / "out" / "timeline.json"));
+  CHECK(run({"report", (files / "out").string()}).code == 0);
 }
 
 TEST_CASE("a trace of links and presence is played") {

@@ -102,6 +102,19 @@ class process {
 
   void signal(int number) const { kill(id_, number); }
 
+  /// What it has said on standard error so far.
+  [[nodiscard]] std::string told() const { return content(files_ / "error"); }
+  /// Waits until it has said that on standard error; false if it ended before, or after two minutes.
+  [[nodiscard]] bool wait_until_told(const std::string& what) {
+    for (int tries = 0; tries < 12'000; ++tries) {
+      const bool over = ended();
+      if (contains(told(), what)) return true;
+      if (over) break;
+      std::this_thread::sleep_for(std::chrono::milliseconds{10});
+    }
+    return false;
+  }
+
   /// Waits until `file` has `count` lines; false if the program ended before, or after two minutes.
   [[nodiscard]] bool wait_for_lines(const fs::path& file, std::size_t count) {
     for (int tries = 0; tries < 12'000 && !ended(); ++tries) {
@@ -115,6 +128,15 @@ class process {
   [[nodiscard]] bool wait_for_start() { return wait_for_told(1); }
   /// Waits until it has said so many lines on standard error.
   [[nodiscard]] bool wait_for_told(std::size_t count) { return wait_for_lines(files_ / "error", count); }
+
+  /// What a test that failed leaves behind must not run on.
+  ~process() {
+    if (id_ <= 0 || ended()) return;
+    kill(id_, SIGKILL);
+    waitpid(id_, &status_, 0);
+  }
+  process(const process&) = delete;
+  process& operator=(const process&) = delete;
 
   [[nodiscard]] ending wait() {
     if (!ended_) waitpid(id_, &status_, 0);

@@ -27,9 +27,7 @@
 
 #include <mpi.h>
 
-#include "comdml/comm/collective.hpp"
 #include "comdml/comm/remote_endpoint.hpp"
-#include "comdml/comm/schedule.hpp"
 #include "comdml/concepts.hpp"
 #include "comdml/core/errors.hpp"
 
@@ -90,8 +88,10 @@ class mpi_engine {
   explicit mpi_engine(mpi_options options = {}) : options_{options} {
     COMDML_REQUIRE(options_.largest_message < std::size_t{1} << 31U,
                    "MPI counts bytes in an int: ", options_.largest_message);
-    detail::require_mpi(MPI_Comm_dup(options_.world, &frames_), "MPI_Comm_dup");
-    MPI_Comm_set_errhandler(frames_, MPI_ERRORS_RETURN);
+    for (MPI_Comm* own : {&frames_, &groups_}) {
+      detail::require_mpi(MPI_Comm_dup(options_.world, own), "MPI_Comm_dup");
+      MPI_Comm_set_errhandler(*own, MPI_ERRORS_RETURN);
+    }
     int rank = 0;
     int size = 0;
     MPI_Comm_rank(frames_, &rank);
@@ -314,13 +314,13 @@ class mpi_engine {
     for (const agent_id id : members) ranks.push_back(static_cast<int>(id.value));
     MPI_Group all = MPI_GROUP_NULL;
     MPI_Group some = MPI_GROUP_NULL;
-    MPI_Comm_group(frames_, &all);
+    MPI_Comm_group(groups_, &all);
     detail::require_mpi(MPI_Group_incl(all, static_cast<int>(ranks.size()), ranks.data(), &some), "MPI_Group_incl");
     if (group_ != MPI_COMM_NULL && !group_broken_) MPI_Comm_free(&group_);  // waits for nobody
     group_ = MPI_COMM_NULL;
     group_broken_ = false;
     constexpr std::uint64_t numbers = 1024;
-    const int code = MPI_Comm_create_group(frames_, some, static_cast<int>(epoch.value % numbers), &group_);
+    const int code = MPI_Comm_create_group(groups_, some, static_cast<int>(epoch.value % numbers), &group_);
     MPI_Group_free(&some);
     MPI_Group_free(&all);
     detail::require_mpi(code, "MPI_Comm_create_group");
@@ -338,6 +338,7 @@ class mpi_engine {
 
   std::mutex mutex_;  ///< guards MPI, and all that it writes to or reads from
   MPI_Comm frames_ = MPI_COMM_NULL;
+  MPI_Comm groups_ = MPI_COMM_NULL;  ///< apart: some MPIs make groups by messages with the tag that they are given
   std::list<sending> sending_;
   std::map<agent_id, std::size_t> under_way_;
   std::map<int, std::deque<receiving>> receiving_;
@@ -355,28 +356,5 @@ static_assert(Engine<mpi_engine>);
 
 using mpi_endpoint = remote_endpoint<mpi_engine>;
 static_assert(Transport<mpi_endpoint>);
-
-/// The all-reduce of MPI itself: faster, and other bits than the library's, which may even differ from run to run. Over
-/// other transports, and with values that travel by a codec, it is halving_doubling.
-struct mpi_sum {
-  [[nodiscard]] schedule plan(std::size_t members, std::size_t count) const {
-    return halving_doubling{}.plan(members, count);
-  }
-
-  /// Called by all_reduce. The members meet first, so that nobody waits in MPI for one that is not there.
-  [[nodiscard]] outcome sum(mpi_endpoint& line, const group& members, tag what, std::span<float> values,
-                            seconds deadline) const {
-    if (!line.engine().has_group(members.epoch, members.members())) {
-      const gathered met = all_gather(line, members, what, {}, deadline);
-      if (met.outcome.result != result::ok) return met.outcome;
-      if (!line.flush(deadline)) return {result::timed_out, line.self(), {}};
-    }
-    const seconds left = deadline - line.clock().now();
-    const result how = line.engine().sum(members.epoch, members.members(), values, left);
-    return {how, how == result::ok ? std::nullopt : std::optional{line.self()},
-            how == result::ok ? bytes{static_cast<double>(values.size_bytes())} : bytes{}};
-  }
-};
-static_assert(Collective<mpi_sum>);
 
 }  // namespace comdml::comm

@@ -101,8 +101,11 @@ class remote_endpoint {
                    " bytes; the largest that is allowed has ", session_.engine.largest_message());
     const bytes size{static_cast<double>(data.size())};
     shared_bytes body = data.empty() ? nullptr : std::make_shared<const std::vector<std::byte>>(std::move(data));
+    std::uint64_t process = 0;  // what waits for room in the channel of one is not for the next
     const result how = session_.act([&, end = deadline + zero_](seconds now, seconds& until) -> std::optional<result> {
       detail::remote_peer& peer = session_.peer(to);
+      if (process == 0) process = peer.incarnation;
+      if (process != peer.incarnation) return result::peer_lost;
       const seconds lost = peer.lost_at(session_.options().grace);
       if (lost <= now) return result::peer_lost;
       if (peer.out.unread(what) < peer.window) {

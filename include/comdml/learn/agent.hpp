@@ -162,12 +162,12 @@ class agent {
         schedule = schedule_after(work.results());
         const bool target_reached = reached(work.results().back());
         if (tells()) past.target_reached = target_reached;
-        if (round >= settings_.rounds || (target_reached && !work.survives())) return;
+        if (!work.survives() && (round >= settings_.rounds || target_reached)) return;
         // What follows a checkpoint, but for those who were away. That nobody wished to stop is known.
         if (!work.survives() && work.fleet().is_member(transport_.self())) static_cast<void>(work.anyone_stops(false));
       }
-      while (round < settings_.rounds) {
-        if (work.left_out()) {
+      while (work.left_out() || round < settings_.rounds) {
+        if (work.left_out()) {  // of a run that is over, too: it may know the end of it, or others may
           round = work.come_in().value;
           schedule = schedule_after(work.results());
           continue;

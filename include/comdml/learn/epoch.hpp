@@ -4,10 +4,10 @@
 /// the rule by which one agent decides for those who answered it.
 ///
 /// A round's result is chosen when all who made it together have accepted it, and they are a quorum of the members. Who
-/// asks, asks under a higher number, and whoever answers accepts nothing under a lower one any more. So the answers of a
-/// quorum tell whether a result may have been chosen: it may if all among them who took part in making it have accepted
-/// it. Then they go on with it, and the round has one result at most, whoever is lost. This is Paxos with one slot per
-/// round, whose acceptors are named by the slot before.
+/// asks, asks under a higher number, and whoever answers accepts nothing under a lower one any more. So the answers of
+/// a quorum tell whether a result may have been chosen: it may if all among them who took part in making it have
+/// accepted it. Then they go on with it, and the round has one result at most, whoever is lost. This is Paxos with one
+/// slot per round, whose acceptors are named by the slot before.
 #pragma once
 
 #include <algorithm>
@@ -168,9 +168,8 @@ struct epoch {
       if (!has_it(one)) next.lacking.push_back(one.from);
     return next;
   }
-  const bool one_plan = there.front().plan && std::ranges::all_of(there, [&](const promise& one) {
-    return one.plan == there.front().plan;
-  });
+  const bool one_plan = there.front().plan &&
+                        std::ranges::all_of(there, [&](const promise& one) { return one.plan == there.front().plan; });
   next.from = one_plan ? resumption::join : resumption::plan;
   return next;
 }

@@ -62,7 +62,8 @@ class fleet_trainer {
     const std::size_t threads_each = emulated_.shares.empty() ? std::max<std::size_t>(1, threads_ / agents) : 1;
     const execution exec{static_cast<int>(threads_each)};
     const auto stages = std::make_shared<const std::vector<stage>>(play());
-    const comm::routes& routes = stages->front().routes;
+    const auto first = stages->front().share();
+    const comm::routes& routes = first->routes;
     settings<J> how = settings_;
     settle(how.algorithm, routes);
     history past;
@@ -73,7 +74,7 @@ class fleet_trainer {
     if (!fleet_.link_changes.empty() || fleet_.jitter > seconds{})
       options.link_of = [this, &stages](agent_id from, agent_id to, round_index round) {
         const auto later = std::ranges::upper_bound(*stages, round, {}, &stage::from);
-        return fleet::with_jitter(std::prev(later)->routes.links()(from, to), fleet_, from, to, round);
+        return fleet::with_jitter(std::prev(later)->links()(from, to), fleet_, from, to, round);
       };
     std::optional<fleet_log> log;
     if (hold.keep) log.emplace(hold, agents);
@@ -86,7 +87,7 @@ class fleet_trainer {
       membership mine{.routes = routes,
                       .speed = fleet_.agents[i].speed,
                       .memory = fleet_.agents[i].memory,
-                      .stages = stages->size() > 1 ? stages : nullptr,
+                      .stages = how.survival.wanted && stages->size() == 1 ? nullptr : stages,
                       .beside = beside};
       for (const fleet::speed_change& change : fleet_.changes)
         if (change.agent == endpoint.self()) mine.changes.emplace_back(change.from, change.speed);
@@ -134,7 +135,7 @@ class fleet_trainer {
       if (!stages.empty() && turnout.members == members && played.links_version() == version) continue;
       members = turnout.members;
       version = played.links_version();
-      stages.push_back({round, comm::routes{played.links(), members}, std::move(turnout.hand_overs)});
+      stages.emplace_back(round, members, played.links(), std::move(turnout.hand_overs));
     }
     return stages;
   }

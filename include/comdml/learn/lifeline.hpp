@@ -22,36 +22,14 @@
 #include "comdml/core/errors.hpp"
 #include "comdml/core/ids.hpp"
 #include "comdml/core/units.hpp"
+#include "comdml/learn/ear.hpp"
 #include "comdml/learn/epoch.hpp"
+#include "comdml/learn/standing.hpp"
 
 namespace comdml::learn {
 
 /// Thrown through an agent's code when its round cannot go on as it began; the agent then calls `recover`.
 struct disturbed {};
-
-/// What this agent's fleet has come to; told to those who missed the end of a round.
-struct standing {
-  round_index round{};           ///< that begins
-  roster members{};              ///< of that round
-  std::uint64_t digest = 0;      ///< of the weights after the round before
-  std::vector<std::byte> story{};  ///< of the run so far; opaque here
-  bool without_you = false;      ///< whether the members have gone on without whom this is told to
-};
-
-/// To who comes into a fleet that is running: it takes part from this round on.
-struct welcome {
-  round_index round{};
-  roster members{};
-  std::vector<std::byte> state{};  ///< opaque here
-};
-
-/// How far an agent's saved run is: of several, the greatest is gone on with.
-struct mark {
-  round_index round{};         ///< that comes next
-  std::uint16_t attempt = 0;  ///< in which the result of the round before was made
-
-  friend auto operator<=>(const mark&, const mark&) = default;
-};
 
 /// Without `survival::wanted` every call is the transport's own. With it, no call lasts longer than the patience of the
 /// phase, and any receive may throw `disturbed`.
@@ -68,7 +46,7 @@ class lifeline {
   /// \param agents  that there may be, members or not: all ids are lower
   /// \param life    of this agent; see roster
   lifeline(T& line, const survival& how, std::size_t agents, std::uint32_t life)
-      : line_{line}, how_{how}, agents_{agents}, life_{life} {
+      : line_{line}, ear_{line}, how_{how}, agents_{agents}, life_{life} {
     COMDML_REQUIRE(!how.wanted || (how.patience > seconds{} && how.endurance > how.patience), "patience ",
                    how.patience.value(), " s, endurance ", how.endurance.value(), " s");
   }
@@ -89,8 +67,8 @@ class lifeline {
     react();
     const seconds until = limited(deadline);
     while (true) {
-      comm::delivery got = hear(channels, until);
-      if (got.tag != control) return got;
+      comm::delivery got = ear_.hear(channels, until);
+      if (got.tag != ear<T>::control) return got;
       if (got.result == comm::result::timed_out)
         return channels.empty() ? comm::delivery{} : comm::delivery{got.result, channels[0].from, channels[0].tag};
       if (got.result == comm::result::ok) handle(got);
@@ -118,15 +96,17 @@ class lifeline {
     accepted_.clear();
     plan_.reset();
     formed_.reset();
-    deaf_.clear();
+    ear_.listen_to_all();
     timeouts_.clear();
     unreachable_.clear();
+    replaced_.clear();
     told_.reset();
-    std::erase_if(asking_, [&](const auto& one) {
-      if (!now_.members.has(one.first, one.second)) return false;
-      welcome_in(one.first);
-      return true;
-    });
+    const std::map<agent_id, std::uint32_t> asking = entrance_.lives();
+    for (const auto& [id, life] : asking)
+      if (now_.members.has(id, life)) {
+        welcome_in(id);
+        entrance_.forget(id);
+      }
     // Of the round before, its members may still want to hear who stops.
     if (how_.wanted && now_.round > round_index{}) line_.forget_before(round_index{now_.round.value - 1});
   }
@@ -144,7 +124,7 @@ class lifeline {
   void poll() {
     if (!how_.wanted) return;
     while (true) {
-      const comm::delivery got = hear({}, line_.clock().now());
+      const comm::delivery got = ear_.hear({}, line_.clock().now());
       if (got.result == comm::result::timed_out) break;
       if (got.result == comm::result::ok) handle(got);
     }
@@ -158,9 +138,8 @@ class lifeline {
     current_ = next.members;
     if (next.from == resumption::plan) plan_.reset();
     // No other result was chosen before, and none will be: only those count that the agent still holds.
-    std::erase_if(accepted_, [&](const acceptance& one) {
-      return next.from != resumption::adopt || one.digest != next.digest;
-    });
+    std::erase_if(accepted_,
+                  [&](const acceptance& one) { return next.from != resumption::adopt || one.digest != next.digest; });
     expected_ = std::max(expected_, next.remaining);
     formed_.reset();
   }
@@ -170,7 +149,9 @@ class lifeline {
     if (how == comm::result::peer_lost || ++timeouts_[peer.value] > 1) unreachable_.insert(peer);
   }
   /// Who asks to take part, and in which life.
-  [[nodiscard]] const std::map<agent_id, std::uint32_t>& asking() const noexcept { return asking_; }
+  [[nodiscard]] const std::map<agent_id, std::uint32_t>& asking() const noexcept { return entrance_.lives(); }
+  /// Whether a member of the round was started again: it does not know the round, and asks to be taken in.
+  [[nodiscard]] bool replaced(agent_id member) const { return replaced_.contains(member); }
   /// Those who began the round.
   [[nodiscard]] const roster& members() const noexcept { return now_.members; }
 
@@ -189,7 +170,7 @@ class lifeline {
   /// Agrees with the others on how the round goes on. \throws run_error if for long no quorum answers
   [[nodiscard]] turn recover() {
     if (std::exchange(busy_, false)) plan_.reset();  // what was trained is of no use
-    deaf_.clear();
+    ear_.listen_to_all();
     const seconds give_up = line_.clock().now() + how_.endurance;
     bool asked = promised_ > attempt_;  // by another: it will tell
     while (line_.clock().now() < give_up) {
@@ -201,55 +182,39 @@ class lifeline {
         if (formed_) return turn::again;
         if (told_) return catch_up(give_up);
         const std::uint16_t before = promised_;
-        const comm::delivery got = hear({}, until);
+        const comm::delivery got = ear_.hear({}, until);
         if (got.result == comm::result::ok) handle(got);
         if (promised_ > before) until = line_.clock().now() + how_.patience * turns;
       }
     }
-    throw run_error{text("agent ", self(), ", round ", now_.round.value + 1, ": too few of the ", now_.members.ids.size(),
-                         " agents that took part in the last round answer for it to go on")};
+    throw run_error{text("agent ", self(), ", round ", now_.round.value + 1, ": too few of the ",
+                         now_.members.ids.size(), " agents that took part in the last round answer for it to go on")};
   }
 
   /// Asks to be taken in until somebody does, see invitation(), or until all of `founders` ask and no other's saved run
   /// is ahead of this agent's. \returns whether it founds the fleet: the members, all founders, come in by its welcome
   /// \throws run_error if nobody answers for long
   [[nodiscard]] std::optional<roster> ask_in(std::span<const agent_id> founders, const mark& own) {
-    own_mark_ = own;
+    saved_ = own;
     if (join(line_.clock().now() + how_.endurance, founders)) return std::nullopt;
-    if (auto all = all_ask(founders)) return all;
+    if (auto all = founded_by(founders)) return all;
     throw run_error{text("agent ", self(), " asked to take part, and no running fleet answered: is one there?")};
   }
 
  private:
   enum class word : std::uint8_t { prepare = 1, promise, epoch, standing, join, welcome };
 
-  static constexpr comm::tag control{comm::tag::no_round, 0, 0};
-
   [[nodiscard]] seconds limited(seconds deadline) {
     if (!how_.wanted) return deadline;
     return std::min(deadline, line_.clock().now() + expected_ * 3 + how_.patience);
   }
 
-  /// What comes first: a message of one of these channels, or control. Peers that are gone are not listened to; without
-  /// channels, it is told when one goes.
-  [[nodiscard]] comm::delivery hear(std::span<const comm::channel> channels, seconds until) {
-    while (true) {
-      listening_.assign(channels.begin(), channels.end());
-      for (const agent_id peer : line_.peers())
-        if (!deaf_.contains(peer)) listening_.push_back({peer, control});
-      comm::delivery got = line_.receive_any(listening_, until);
-      if (got.tag == control && got.result == comm::result::peer_lost) {
-        deaf_.insert(got.from);
-        if (!channels.empty()) continue;
-      }
-      if (listening_.empty() || (channels.empty() && got.result == comm::result::timed_out)) got.tag = control;
-      return got;
-    }
-  }
-
   /// Leaves what the agent does if that is of no use any more.
   void react() const {
-    if (busy_ ? formed_ && formed_->from != resumption::join : promised_ > attempt_ || formed_ || told_)
+    const auto lacks_one = [this] {
+      return std::ranges::any_of(current_, [this](agent_id member) { return replaced(member); });
+    };
+    if (busy_ ? formed_ && formed_->from != resumption::join : promised_ > attempt_ || formed_ || told_ || lacks_one())
       throw disturbed{};
   }
 
@@ -261,12 +226,18 @@ class lifeline {
       const auto what = message.read<std::uint8_t>();
       const round_index round{message.read<std::uint32_t>()};
       switch (static_cast<word>(what)) {
-        case word::prepare: return on_prepare(got.from, round, message);
-        case word::promise: return on_promise(got.from, round, message);
-        case word::epoch: return on_epoch(round, message);
-        case word::standing: return on_standing(round, message);
-        case word::join: return on_join(got.from, round, message);
-        case word::welcome: return on_welcome(message);
+        case word::prepare:
+          return on_prepare(got.from, round, message);
+        case word::promise:
+          return on_promise(got.from, round, message);
+        case word::epoch:
+          return on_epoch(round, message);
+        case word::standing:
+          return on_standing(message);
+        case word::join:
+          return on_join(got.from, round, message);
+        case word::welcome:
+          return on_welcome(message);
       }
     } catch (const run_error&) {  // a malformed message is as good as none
     }
@@ -282,7 +253,7 @@ class lifeline {
     comm::message_writer answer = begin_message(word::promise);
     answer.write(number);
     write_promise(answer, own_promise());
-    tell(from, answer);
+    ear_.tell(from, answer);
   }
   void on_promise(agent_id from, round_index round, comm::message_reader& message) {
     const auto number = message.read<std::uint16_t>();
@@ -299,46 +270,28 @@ class lifeline {
       return;
     formed_ = std::move(next);
   }
-  void on_standing(round_index round, comm::message_reader& message) {
-    standing theirs{.round = round};
-    theirs.without_you = message.read<std::uint8_t>() != 0;
-    theirs.digest = message.read<std::uint64_t>();
-    theirs.members = read_roster(message, agents_);
-    const auto story = message.read_block();
-    message.finish();
-    theirs.story.assign(story.begin(), story.end());
-    if (round > now_.round || (round == now_.round && theirs.without_you)) told_ = std::move(theirs);
+  void on_standing(comm::message_reader& message) {
+    standing theirs = read_standing(message, agents_);
+    if (theirs.round > now_.round || (theirs.round == now_.round && theirs.without_you)) told_ = std::move(theirs);
   }
   void on_join(agent_id from, round_index round, comm::message_reader& message) {
-    const bool begun = message.read<std::uint8_t>() != 0;
-    const bool wants_state = message.read<std::uint8_t>() != 0;
-    const auto life = message.read<std::uint32_t>();
-    mark theirs{round_index{message.read<std::uint32_t>()}};
-    theirs.attempt = message.read<std::uint16_t>();
-    message.finish();
-    asking_[from] = life;
-    if (begun)
-      marks_.erase(from);  // it knows of a fleet, and founds none
-    else
-      marks_[from] = theirs;
+    const request theirs = read_request(message);
+    entrance_.heard(from, theirs);
+    if (began_ && std::ranges::binary_search(now_.members.ids, from) && !now_.members.has(from, theirs.life))
+      replaced_.insert(from);
     // It is to take part in this round, and has never begun it: it makes no difference that it comes late.
-    if (began_ && wants_state && now_.members.has(from, life) && (!begun || round < now_.round)) welcome_in(from);
+    if (began_ && theirs.wants_state && now_.members.has(from, theirs.life) && (!theirs.begun || round < now_.round))
+      welcome_in(from);
   }
   void on_welcome(comm::message_reader& message) {
-    welcome what{.round = round_index{message.read<std::uint32_t>()}};
-    what.members = read_roster(message, agents_);
-    const auto state = message.read_block();
-    message.finish();
-    what.state.assign(state.begin(), state.end());
+    welcome what = read_welcome(message, agents_);
     if (joining_ && what.members.has(self(), life_) && (!began_ || what.round > now_.round))
       invitation_ = std::move(what);
   }
   void welcome_in(agent_id to) {
     comm::message_writer message = begin_message(word::welcome);
-    message.write(now_.round.value);
-    write_roster(message, now_.members);
-    message.write_block(state_());
-    tell(to, message);
+    write_welcome(message, {now_.round, now_.members, state_()});
+    ear_.tell(to, message);
   }
 
   /// Whether the members of this attempt go on without an agent.
@@ -363,15 +316,15 @@ class lifeline {
       if (member != self()) {
         comm::message_writer message = begin_message(word::prepare);
         message.write(asking_number_);
-        if (tell(member, message)) awaited.insert(member);
+        if (ear_.tell(member, message) && !replaced(member)) awaited.insert(member);
       }
     const seconds until = line_.clock().now() + how_.patience;
     while (!awaited.empty()) {
-      const comm::delivery got = hear({}, until);
+      const comm::delivery got = ear_.hear({}, until);
       if (got.result == comm::result::timed_out) break;
       if (got.result == comm::result::ok) handle(got);
       for (const promise& one : answers_) awaited.erase(one.from);
-      for (const agent_id gone : deaf_) awaited.erase(gone);
+      for (const agent_id gone : ear_.gone()) awaited.erase(gone);
       if (promised_ != asking_number_ || told_) return void(asking_number_ = 0);
     }
     asking_number_ = 0;
@@ -382,7 +335,7 @@ class lifeline {
       if (member != self()) {
         comm::message_writer message = begin_message(word::epoch);
         write_epoch(message, *next);
-        tell(member, message);
+        ear_.tell(member, message);
       }
     if (std::ranges::binary_search(next->members, self())) formed_ = std::move(next);
   }
@@ -390,7 +343,8 @@ class lifeline {
   /// The next number that is this agent's: no two agents ask under the same.
   [[nodiscard]] std::uint16_t next_number() const {
     const std::size_t own = (promised_ / agents_ + 1) * agents_ + self().value;
-    COMDML_REQUIRE(own <= std::numeric_limits<std::uint16_t>::max(), "attempt ", own, " at a round");
+    if (own > std::numeric_limits<std::uint16_t>::max())
+      throw run_error{text("agent ", self(), ", round ", now_.round.value + 1, ": begun anew too often")};
     return static_cast<std::uint16_t>(own);
   }
 
@@ -406,21 +360,8 @@ class lifeline {
                          ", asked to take part again, and nobody answered")};
   }
 
-  /// All founders, if this agent has heard of all others, and none is to found the fleet in its place.
-  [[nodiscard]] std::optional<roster> all_ask(std::span<const agent_id> founders) const {
-    if (founders.empty()) return std::nullopt;
-    roster all;
-    for (const agent_id id : founders) {
-      if (id == self()) {
-        all.take_in(id, life_);
-        continue;
-      }
-      const auto theirs = marks_.find(id);
-      if (theirs == marks_.end()) return std::nullopt;
-      if (theirs->second > own_mark_ || (theirs->second == own_mark_ && id < self())) return std::nullopt;
-      all.take_in(id, asking_.at(id));
-    }
-    return all;
+  [[nodiscard]] std::optional<roster> founded_by(std::span<const agent_id> founders) const {
+    return entrance_.founded_by(self(), life_, saved_, founders);
   }
 
   /// \returns whether there is an invitation
@@ -428,18 +369,18 @@ class lifeline {
     joining_ = true;
     invitation_.reset();
     const seconds interval = std::min(how_.patience * .5, seconds{1});
-    const auto done = [&] { return invitation_ || formed_ || all_ask(founders); };
-    for (std::size_t turn = 0; !done() && line_.clock().now() < give_up; ++turn) {
+    const auto done = [&] { return invitation_ || formed_ || founded_by(founders); };
+    for (std::size_t asked = 0; !done() && line_.clock().now() < give_up; ++asked) {
+      ear_.listen_to_all();  // some may not have been there before
       // One after the other is asked for the state.
       for (std::size_t i = 0; i < line_.peers().size(); ++i) {
         comm::message_writer message = begin_message(word::join);
-        message.write(std::uint8_t{began_}).write(std::uint8_t{i == turn % line_.peers().size()}).write(life_);
-        message.write(own_mark_.round.value).write(own_mark_.attempt);
-        tell(line_.peers()[i], message);
+        write_request(message, {began_, i == asked % line_.peers().size(), life_, saved_});
+        ear_.tell(line_.peers()[i], message);
       }
       const seconds until = line_.clock().now() + interval;
       while (!done()) {
-        const comm::delivery got = hear({}, until);
+        const comm::delivery got = ear_.hear({}, until);
         if (got.result == comm::result::timed_out) break;
         if (got.result == comm::result::ok) handle(got);
         told_.reset();
@@ -456,24 +397,16 @@ class lifeline {
   }
   void tell_standing(agent_id to) {
     comm::message_writer message = begin_message(word::standing);
-    message.write(std::uint8_t{left_out(to)}).write(now_.digest);
-    write_roster(message, now_.members);
-    message.write_block(now_.story);
-    tell(to, message);
-  }
-  /// Never waits: whoever has not read the last few words gets no more. \returns whether the peer is there
-  bool tell(agent_id to, comm::message_writer& message) {
-    if (std::ranges::find(line_.peers(), to) == line_.peers().end()) return false;
-    return line_.send(to, control, message.take(), line_.clock().now()) != comm::result::peer_lost;
+    write_standing(message, now_, left_out(to));
+    ear_.tell(to, message);
   }
 
   T& line_;
+  ear<T> ear_;
   survival how_;
   std::size_t agents_;
   std::uint32_t life_;
   std::function<std::vector<std::byte>()> state_;
-  std::vector<comm::channel> listening_;
-  std::set<agent_id> deaf_;  ///< peers that have ended
   seconds expected_{};
 
   standing now_;
@@ -487,9 +420,9 @@ class lifeline {
   bool busy_ = false;
   std::map<std::uint32_t, std::size_t> timeouts_;
   std::set<agent_id> unreachable_;
-  std::map<agent_id, std::uint32_t> asking_;  ///< to take part; with their lives
-  std::map<agent_id, mark> marks_;            ///< of those who have asked and know of no fleet
-  mark own_mark_;
+  std::set<agent_id> replaced_;  ///< members that were started again
+  entrance entrance_;
+  mark saved_;
 
   std::uint16_t asking_number_ = 0;  ///< 0: this agent asks nobody
   std::vector<promise> answers_;

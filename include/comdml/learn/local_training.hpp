@@ -186,12 +186,12 @@ class local_training {
 
   // ------------------------------------------------------------------------------------------ what the round gave
   replica trained;
-  std::vector<guest> guests;  ///< ascending by id
+  std::vector<guest> guests;      ///< ascending by id
   std::vector<agent_id> dropped;  ///< guests that were lost
   /// Whether this agent, which was to be helped, has trained the tail itself: its only guest then.
   bool own_tail = false;
-  evaluation own_loss;        ///< of the whole model; nothing for a slow agent, whose helper knows it
-  bool finite = true;         ///< whether all losses and weights of the agent's own part were
+  evaluation own_loss;  ///< of the whole model; nothing for a slow agent, whose helper knows it
+  bool finite = true;   ///< whether all losses and weights of the agent's own part were
   bytes activation_bytes{};
   batches done{};       ///< of the whole model: own work and guests'
   seconds computing{};  ///< that this took by the transport's clock; under the wall clock, waiting for a core included
@@ -254,9 +254,9 @@ class local_training {
       });
       activation_bytes += bytes{static_cast<double>(message.size())};
       const seconds sending = fleet_.transport().clock().now();
-      helped = fleet_.reached(
-          "sending activations", pair.fast,
-          fleet_.transport().send(pair.fast, stream_, std::exchange(message, {}), seconds::infinity()));
+      helped =
+          fleet_.reached("sending activations", pair.fast,
+                         fleet_.transport().send(pair.fast, stream_, std::exchange(message, {}), seconds::infinity()));
       fleet_.record(activity::sending, pair.fast, sending);
     });
     finite = finite && all_finite(kept()) && all_finite(auxiliary());
@@ -280,7 +280,9 @@ class local_training {
                .fast_share = entry.fast_share,
                .state = common.body,
                .batches_left = 0}};
-    const auto kept = [&] { return split::part_of(model_.net, trained.body, split::kept_units(model_.net, pair.split)); };
+    const auto kept = [&] {
+      return split::part_of(model_.net, trained.body, split::kept_units(model_.net, pair.split));
+    };
     const auto auxiliary = [&] { return split::part_of(head, trained.heads[h], {0, head.units()}); };
     std::vector<std::byte> message;
     for_each_own_batch([&](std::size_t images) {
@@ -348,8 +350,8 @@ class local_training {
     return data::batch_plan(images / settings_.local_epochs, settings_.batch).size() * settings_.local_epochs;
   }
 
-  /// Trains one guest batch that arrives by the deadline, or learns that a guest is lost. \returns whether there is more
-  /// to wait for
+  /// Trains one guest batch that arrives by the deadline, or learns that a guest is lost. \returns whether there is
+  /// more to wait for
   bool serve_guest(seconds deadline) {
     std::vector<comm::channel> waiting;
     for (const guest& g : guests)

@@ -12,18 +12,10 @@
 #include "comdml/comm/routes.hpp"
 #include "comdml/core/ids.hpp"
 #include "comdml/core/units.hpp"
-#include "comdml/fleet/attendance.hpp"
 #include "comdml/learn/side_channel.hpp"
+#include "comdml/learn/stages.hpp"
 
 namespace comdml::learn {
-
-/// Rounds with the same members and links, from one on.
-struct stage {
-  round_index from{};
-  comm::routes routes;  ///< of the members
-  /// What is handed over before its first round.
-  std::vector<fleet::hand_over> hand_overs{};
-};
 
 /// What an agent knows of the fleet before the first round.
 struct membership {
@@ -34,8 +26,8 @@ struct membership {
   batches_per_second speed;
   /// What it can spare for guests, beside its own training; see fleet::guest_memory.
   bytes memory = bytes::infinity();
-  /// Where the agent may have been started before, and its peers may be running without it: a number that no other start
-  /// of it has. It then asks to be taken in, or founds the fleet together with all others, who ask, too.
+  /// Where the agent may have been started before, and its peers may be running without it: a number that no other
+  /// start of it has. It then asks to be taken in, or founds the fleet together with all others, who ask, too.
   std::optional<std::uint32_t> life{};
   /// How the own speed turns out to be, from these rounds on, ascending; not told to anybody.
   std::vector<std::pair<round_index, batches_per_second>> changes{};

@@ -80,26 +80,34 @@ class peers {
   /// Goes on to a round, one by one. \returns what is handed over before it
   std::span<const fleet::hand_over> enter(round_index round) {
     round_ = round;
-    if (!stages_ || next_stage_ == stages_->size() || (*stages_)[next_stage_].from > round) return {};
+    if (!stages_ || next_stage_ == stages_->size() || (*stages_)[next_stage_].from() > round) return {};
     const stage& begun = (*stages_)[next_stage_];
-    turnouts_ += begun.routes.members() != members() ? 1 : 0;
-    group_ = {epoch_index{static_cast<std::uint32_t>(next_stage_++)}, begun.routes};
-    return begun.hand_overs;
+    turnouts_ += next_stage_ > 0 && begun.members() != (*stages_)[next_stage_ - 1].members() ? 1 : 0;
+    there_ = std::ranges::binary_search(begun.members(), self());
+    tables_ = there_ ? begun.share() : nullptr;
+    if (there_) group_ = {epoch_index{static_cast<std::uint32_t>(next_stage_)}, tables_->routes};
+    ++next_stage_;
+    return begun.hand_overs();
   }
   /// Goes on with other members, over the same links.
   void enter(round_index round, const std::vector<agent_id>& with) {
     round_ = round;
+    there_ = std::ranges::binary_search(with, self());
     if (with == members()) return;
     ++turnouts_;
+    tables_ = nullptr;
     group_ = {epoch_index{group_.epoch.value + 1}, comm::routes{links(), with}};
   }
   /// The same members begin anew: what one of them remembers, another may not.
   void start_over() noexcept { ++turnouts_; }
+  /// Links between the members, numbered from 0; nullptr where only those of all agents are known.
+  [[nodiscard]] const link_matrix* member_links() const noexcept { return tables_ ? &tables_->links : nullptr; }
   /// How often others took part than before, or the same ones began anew.
   [[nodiscard]] std::size_t turnouts() const noexcept { return turnouts_; }
-  [[nodiscard]] bool is_member(agent_id agent) const { return std::ranges::binary_search(members(), agent); }
+  /// Nobody is where this agent is away.
+  [[nodiscard]] bool is_member(agent_id agent) const { return there_ && std::ranges::binary_search(members(), agent); }
   /// Whether this agent is the first of those who take part.
-  [[nodiscard]] bool leads() const { return members().front() == self(); }
+  [[nodiscard]] bool leads() const { return there_ && members().front() == self(); }
 
   void begin_round(round_index round) {
     round_ = round;
@@ -154,8 +162,9 @@ class peers {
     line_.missed(peer, result);
     return false;
   }
-  /// Whether the others have decided to go on without an agent.
+  /// Whether the others have decided to go on without an agent, or will.
   [[nodiscard]] bool gone(agent_id agent) const {
+    if (line_.replaced(agent)) return true;
     return line_.formed() && !std::ranges::binary_search(line_.formed()->members, agent);
   }
 
@@ -200,6 +209,8 @@ class peers {
   comm::group group_;
   std::shared_ptr<const std::vector<stage>> stages_;
   std::size_t next_stage_ = 0;
+  std::shared_ptr<const stage::tables> tables_;  ///< of the stage
+  bool there_ = true;
   std::size_t turnouts_ = 0;
   round_index round_{};
 };

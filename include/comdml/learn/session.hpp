@@ -8,8 +8,8 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <limits>
 #include <iterator>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <ranges>
@@ -18,13 +18,10 @@
 #include <utility>
 #include <vector>
 
-#include "comdml/comm/link_measurement.hpp"
 #include "comdml/comm/message.hpp"
-#include "comdml/comm/routes.hpp"
 #include "comdml/concepts.hpp"
 #include "comdml/core/digest.hpp"
 #include "comdml/data/shard.hpp"
-#include "comdml/fleet/instance.hpp"
 #include "comdml/learn/blueprint.hpp"
 #include "comdml/learn/checkpoint.hpp"
 #include "comdml/learn/commit_log.hpp"
@@ -32,10 +29,9 @@
 #include "comdml/learn/epoch.hpp"
 #include "comdml/learn/evaluate.hpp"
 #include "comdml/learn/join.hpp"
-#include "comdml/learn/joint_planning.hpp"
+#include "comdml/learn/ledger.hpp"
 #include "comdml/learn/lifeline.hpp"
 #include "comdml/learn/local_training.hpp"
-#include "comdml/learn/measurements.hpp"
 #include "comdml/learn/membership.hpp"
 #include "comdml/learn/peers.hpp"
 #include "comdml/learn/policies.hpp"
@@ -43,8 +39,8 @@
 #include "comdml/learn/records.hpp"
 #include "comdml/learn/round_report.hpp"
 #include "comdml/learn/side_channel.hpp"
-#include "comdml/learn/state_message.hpp"
-#include "comdml/pairing/numbering.hpp"
+#include "comdml/learn/survey.hpp"
+#include "comdml/learn/training_reports.hpp"
 #include "comdml/pairing/plan.hpp"
 
 namespace comdml::learn {
@@ -58,16 +54,14 @@ class session {
       : settings_{how},
         images_{images},
         speed_{fleet.speed},
-        spare_memory_{fleet.memory},
         changes_{fleet.changes},
         beside_{fleet.beside},
         exec_{exec},
         model_{how, images.shape(), images.classes()},
         fleet_{line, fleet, how.survival, hold},
         training_{how, model_, images, fleet.speed, fleet_, memory, exec},
-        committed_{model_.start(how)},
-        planning_{how},
-        seen_{how.smoothing} {
+        held_{model_.net, model_.start(how), carries_optimizer()},
+        survey_{how, model_.profile, fleet_, fleet.speed, fleet.memory} {
     for (const auto& [from, speed] : changes_)
       COMDML_REQUIRE(std::isfinite(speed.value()) && speed.value() > 0, "speed ", speed.value(), " from round ", from);
     if (fleet_.survives() && fleet.stages)
@@ -76,14 +70,13 @@ class session {
                         "leave one of the two out"};
     if (hold.resume) recall(hold.resume(fleet_.self()));
     if (!fleet_.survives()) return;
-    fleet_.transport().give_state_by(
-        [this] { return write_state(so_far_, model_.net, committed_, carries_optimizer()); });
+    fleet_.transport().give_state_by([this] { return held_.write(held_.committed()); });
     if (fleet.life || !fleet_.is_member(fleet_.self())) return;
-    start_round({.round = first_, .members = roster::of(fleet_.members()), .digest = digest_of_committed()});
+    start_round({.round = first_, .members = roster::of(fleet_.members()), .digest = held_.digest()});
   }
 
   /// The state that all agents agreed on at the end of the last committed round; the agent's own, where models differ.
-  [[nodiscard]] replica& committed() noexcept { return committed_; }
+  [[nodiscard]] replica& committed() noexcept { return held_.committed(); }
 
   /// What comes of the round that follows for this agent.
   enum class entry {
@@ -107,11 +100,8 @@ class session {
       if (!take_state(giver)) return entry::over;
       back = true;
     }
-    keep_partners();
-    if (!fleet_.is_member(fleet_.self())) {
-      partners_.clear();
-      return entry::away;
-    }
+    survey_.members_changed();
+    if (!fleet_.is_member(fleet_.self())) return entry::away;
     return back ? entry::back : entry::there;
   }
 
@@ -132,15 +122,14 @@ class session {
                    .own = own_memory()};
     if (!shared) return now;
     comm::message_writer state;
-    state.write_block(write_state(so_far_, model_.net, committed_, carries_optimizer()));
-    // Members that come together anew plan anew.
-    state.write_block(fleet_.survives() ? std::vector<std::byte>{} : planning_.memory(model_.profile));
+    state.write_block(held_.write(held_.committed()));
+    state.write_block(survey_.plan_memory());
     now.state = state.take();
     return now;
   }
 
   /// Test accuracy by round so far, also of rounds without this agent; not-a-number where nothing was evaluated.
-  [[nodiscard]] const std::vector<double>& results() const noexcept { return so_far_.results; }
+  [[nodiscard]] const std::vector<double>& results() const noexcept { return held_.so_far.results; }
   /// Whether this agent speaks for all that take part.
   [[nodiscard]] bool leads() const { return fleet_.leads(); }
 
@@ -149,27 +138,15 @@ class session {
     for (const auto& [from, speed] : changes_)
       if (from <= round) training_.set_speed(speed);
     learning_rate_ = learning_rate;
-    if (!carries_optimizer()) model_.reset_optimizers(settings_, committed_);
+    if (!carries_optimizer()) model_.reset_optimizers(settings_, held_.committed());
   }
 
   // ------------------------------------------------------------------------------------- steps, for the algorithms
 
-  /// Every agent tells its speed, amount of work and memory to spare, as integers; every agent solves the same
-  /// instance. A policy that can replan (pairing::steady) is given the plan of the round before. Where not all are to
-  /// plan (pairing::planned_by_all), the first agent plans for them. Measured links are told, too. Whoever holds
-  /// another plan is found out before anybody waits for what will not come. \throws run_error that names them
+  /// See survey::plan.
   [[nodiscard]] pairing::plan agree_on_plan() {
     if (resumed_from_ != resumption::plan) return plan_;
-    const bool measured = settings_.knowledge == knowledge::measured;
-    if (measured) measure();
-    link_matrix links = fleet_.links();
-    exchange_statuses(measured ? &links : nullptr);
-    const pairing::numbering names{fleet_.members(), links.agents()};
-    const fleet::instance instance =
-        fleet::make_instance(statuses_, settings_.batch, names.links(links), model_.profile);
-    pairing::plan plan = planning_.next(instance, names, fleet_);
-    require_same(plan);
-    if (measured) partners_ = partners_in(plan);
+    pairing::plan plan = survey_.plan(training_.work(), training_.done, training_.computing);
     if (fleet_.survives()) plan_ = plan;
     return plan;
   }
@@ -180,7 +157,7 @@ class session {
     pairing::plan plan;
     plan.alone = fleet_.members();
     if (fleet_.survives()) {
-      exchange_statuses(nullptr);  // how long others are to be waited for
+      survey_.exchange_statuses(training_.work());  // how long others are to be waited for
       plan_ = plan;
     }
     return plan;
@@ -188,20 +165,18 @@ class session {
 
   /// Trains what the plan gives this agent: its own model, the first units of it, or its own and its guests' tails.
   void train(const pairing::plan& plan) {
-    const auto work_of = [&](agent_id agent) {
-      return static_cast<std::size_t>(statuses_[fleet_.rank_of(agent)].images);
-    };
-    if (!fleet_.survives()) return training_.train(plan, committed_, learning_rate_, work_of);
+    const auto work_of = [&](agent_id agent) { return survey_.images_of(agent); };
+    if (!fleet_.survives()) return training_.train(plan, held_.committed(), learning_rate_, work_of);
     if (resumed_from_ == resumption::plan) {
-      const seconds longest = longest_training();
+      const seconds longest = std::max(last_training_, survey_.longest_training());
       fleet_.transport().expect(longest);
       fleet_.transport().training(pairing::digest(plan), fleet_.transport().clock().now() + longest);
-      training_.train(plan, committed_, learning_rate_, work_of);
+      training_.train(plan, held_.committed(), learning_rate_, work_of);
       fleet_.transport().trained();
       resumed_from_ = resumption::join;
     }
     if (const auto& formed = fleet_.transport().formed()) take_up(epoch{*formed});
-    if (resumed_from_ == resumption::join) training_.repair(plan, committed_);
+    if (resumed_from_ == resumption::join) training_.repair(plan, held_.committed());
   }
 
   /// Joins the halves inside the all-reduce; the common state becomes the average over all agents whose training stayed
@@ -212,13 +187,13 @@ class session {
   template <Collective C>
   void join(const pairing::plan& plan, const C& collective) {
     if (resumed_from_ == resumption::adopt) return;
-    const std::vector<training_report> reports = exchange_training_reports();
+    const trained_fleet all = hear_training_reports();
     sat_out_.clear();
-    std::vector<std::int64_t> images(reports.size());  // 0 for agents that sit out
+    std::vector<std::int64_t> images(all.reports.size());  // 0 for agents that sit out
     std::int64_t total = 0;
-    for (std::size_t rank = 0; rank < reports.size(); ++rank) {
-      if (usable(plan, reports, rank))
-        total += images[rank] = reports[rank].images;
+    for (std::size_t rank = 0; rank < images.size(); ++rank) {
+      if (all.has_whole_model(plan, fleet_, fleet_.members()[rank]))
+        total += images[rank] = all.reports[rank].images;
       else
         sat_out_.push_back(fleet_.members()[rank]);
     }
@@ -236,7 +211,7 @@ class session {
     for (std::size_t h = 0; h < head_images.size(); ++h)
       if (head_images[h] > 0) used_heads.push_back(h);
 
-    join_term term{committed_, used_heads, carries_optimizer(),
+    join_term term{held_.committed(), used_heads, carries_optimizer(),
                    std::string_view{settings_.weight_wire.name} != comm::fp32::name};
     if (const std::int64_t own = images_of(fleet_.self()); own > 0) {
       const pairing::assignment* pair = pair_of(plan, fleet_.self());
@@ -249,15 +224,14 @@ class session {
       }
     }
     const auto trained_here = [&](const guest& g) {
-      return g.id == fleet_.self() || !reports[fleet_.rank_of(g.id)].own_tail;
+      return g.id == fleet_.self() || !all.reports[fleet_.rank_of(g.id)].own_tail;
     };
     for (const guest& g : training_.guests)
       if (const std::int64_t theirs = images_of(g.id); theirs > 0 && trained_here(g))
         term.add_units(model_.net, g.state, split::handed_over_units(model_.net, g.cut), share(theirs, total));
     if (fleet_.survives()) fleet_.transport().expect(longest_sum(term.values().size_bytes()));
     weight_bytes_ = fleet_.sum(collective, message_kind::weights, term.values(), settings_.weight_wire);
-    if (fleet_.survives()) joined_ = committed_;
-    term.store(result());
+    term.store(fleet_.survives() ? held_.begin_result() : held_.committed());
   }
 
   // ------------------------------------------------------------------- for algorithms that train in their own order
@@ -279,16 +253,16 @@ class session {
   /// weights. \throws run_error if somebody's training was not finite: its neighbors hold what came of it
   void keep_own(bytes sent) {
     share_losses(sent);
-    committed_ = training_.trained;
+    held_.committed() = training_.trained;
     common_ = false;
   }
 
   /// Tells all agents of the losses of this round, for algorithms that do not join. \throws run_error as keep_own
   void share_losses(bytes sent) {
-    for (const training_report& one : exchange_training_reports())
+    for (const training_report& one : hear_training_reports().reports)
       if (!one.finite)
         throw run_error{text("training diverged in round ", fleet_.round().value + 1, "; use a smaller learning rate")};
-    so_far_.saved = saved_ = {};
+    held_.so_far.saved = saved_ = {};
     weight_bytes_ = sent;
   }
 
@@ -297,10 +271,11 @@ class session {
 
   /// Makes the average of all agents' models the common one; no report counts it.
   void average_models() {
-    join_term term{committed_, {}, false};
-    term.add_units(model_.net, committed_.body, model_.all_units(), 1.0 / static_cast<double>(fleet_.members().size()));
+    join_term term{held_.committed(), {}, false};
+    term.add_units(model_.net, held_.committed().body, model_.all_units(),
+                   1.0 / static_cast<double>(fleet_.members().size()));
     fleet_.sum(settings_.collective, message_kind::final_average, term.values(), comm::fp32{});
-    term.store(committed_);
+    term.store(held_.committed());
     common_ = true;
   }
 
@@ -314,12 +289,12 @@ class session {
     if (test != nullptr)
       training_.compute(seconds{}, [&](auto& memory) {
         const auto& part = data::share_of(*test, fleet_.rank_of(fleet_.self()), fleet_.members().size());
-        own = evaluate(model_.net, result().body.model, part, settings_.loss, memory.body, exec_,
+        own = evaluate(model_.net, held_.result().body.model, part, settings_.loss, memory.body, exec_,
                        [&] { fleet_.check(); });
       });
     digest64 weights;
-    weights.update(std::as_bytes(std::span{result().body.model.parameters}));
-    weights.update(std::as_bytes(std::span{result().body.model.statistics}));
+    weights.update(std::as_bytes(std::span{held_.result().body.model.parameters}));
+    weights.update(std::as_bytes(std::span{held_.result().body.model.statistics}));
     if (fleet_.survives()) {
       if (resumed_from_ == resumption::adopt && weights.value() != adopted_digest_)
         throw run_error{text("round ", fleet_.round().value + 1, ": agent ", fleet_.self(),
@@ -342,14 +317,14 @@ class session {
       part.right = from.read<std::int64_t>();
       part.loss_micro = from.read<std::int64_t>();
       sum += part;
-      so_far_.activations += bytes{from.read<double>()};
-      so_far_.weights += bytes{from.read<double>()};
+      held_.so_far.activations += bytes{from.read<double>()};
+      held_.so_far.weights += bytes{from.read<double>()};
       elapsed = std::max(elapsed, seconds{from.read<double>()});
       digests.emplace_back(sender, from.read<std::uint64_t>());
     });
     if (common_) fleet_.require_agreement("weights", digests);
-    so_far_.saved += std::exchange(saved_, {});
-    so_far_.results.push_back(sum.seen > 0 ? sum.accuracy() : std::numeric_limits<double>::quiet_NaN());
+    held_.so_far.saved += std::exchange(saved_, {});
+    held_.so_far.results.push_back(sum.seen > 0 ? sum.accuracy() : std::numeric_limits<double>::quiet_NaN());
     round_report done = report_of(plan, elapsed, weights.value());
     if (sum.seen > 0) done.test_loss = sum.mean_loss();
     if (fleet_.survives()) commit(weights.value());
@@ -369,7 +344,7 @@ class session {
     const std::vector<agent_id> founders =
         new_here && fleet_.is_member(fleet_.self()) ? fleet_.members() : std::vector<agent_id>{};
     if (std::optional<roster> all = fleet_.transport().ask_in(founders, {first_, attempt_})) {
-      start_round({.round = first_, .members = *std::move(all), .digest = digest_of_committed()});
+      start_round({.round = first_, .members = *std::move(all), .digest = held_.digest()});
       return first_;
     }
     return accept_invitation();
@@ -383,7 +358,7 @@ class session {
   [[nodiscard]] round_report report_of_others() {
     const standing now = fleet_.transport().told();
     comm::message_reader story{now.story, fleet_.self()};
-    so_far_ = read_record_of_run(story, fleet_.round().value + 1);
+    held_.so_far = read_record_of_run(story, fleet_.round().value + 1);
     story.finish();
     next_members_ = now.members;
     saved_ = {};
@@ -394,10 +369,10 @@ class session {
   /// After turn::entered. \returns the round that it takes part in
   [[nodiscard]] round_index accept_invitation() {
     const welcome invited = fleet_.transport().invitation();
-    so_far_ = read_state(invited.state, fleet_.self(), invited.round.value, committed_, carries_optimizer());
+    held_.read(invited.state, fleet_.self(), invited.round.value, held_.committed());
     taken_bytes_ = bytes{static_cast<double>(invited.state.size())};
     fleet_.start_over();
-    start_round({.round = invited.round, .members = invited.members, .digest = digest_of_committed()});
+    start_round({.round = invited.round, .members = invited.members, .digest = held_.digest()});
     return invited.round;
   }
 
@@ -410,29 +385,6 @@ class session {
   }
 
  private:
-  /// What the round has come to, as long as it is not committed.
-  [[nodiscard]] replica& result() noexcept { return joined_ ? *joined_ : committed_; }
-  [[nodiscard]] std::uint64_t digest_of_committed() const {
-    digest64 weights;
-    weights.update(std::as_bytes(std::span{committed_.body.model.parameters}));
-    weights.update(std::as_bytes(std::span{committed_.body.model.statistics}));
-    return weights.value();
-  }
-
-  void exchange_statuses(link_matrix* measured) {
-    const fleet::status own = fleet::make_status(seen_.speed(speed_), training_.work(), spare_memory_);
-    comm::message_writer message = status_record(own);
-    if (measured) seen_.write_links(message);
-    statuses_.clear();
-    fleet_.exchange(message_kind::status, std::move(message), [&](comm::message_reader& from, agent_id sender) {
-      fleet::status& status = statuses_.emplace_back();
-      status.micro_batches_per_second = from.read<std::int64_t>();
-      status.images = from.read<std::int64_t>();
-      status.memory = from.read<std::int64_t>();
-      if (measured) measurements::read_links(from, sender, *measured);
-    });
-  }
-
   [[nodiscard]] round_report report_of(const pairing::plan& plan, seconds elapsed, std::uint64_t digest) const {
     round_report done{.round = fleet_.round(),
                       .epoch = epoch_index{fleet_.round().value},
@@ -440,13 +392,13 @@ class session {
                       .train_loss = train_loss_,
                       .learning_rate = learning_rate_,
                       .elapsed = before_ + elapsed,
-                      .elapsed_alone = before_ + elapsed + so_far_.saved,
-                      .activation_bytes = so_far_.activations,
-                      .weight_bytes = so_far_.weights,
+                      .elapsed_alone = before_ + elapsed + held_.so_far.saved,
+                      .activation_bytes = held_.so_far.activations,
+                      .weight_bytes = held_.so_far.weights,
                       .digest = digest,
                       .plan = plan,
                       .sat_out = sat_out_};
-    if (const double accuracy = so_far_.results.back(); !std::isnan(accuracy)) done.test_accuracy = accuracy;
+    if (const double accuracy = held_.so_far.results.back(); !std::isnan(accuracy)) done.test_accuracy = accuracy;
     std::ranges::set_difference(beginners_, fleet_.members(), std::back_inserter(done.lost));
     return done;
   }
@@ -456,19 +408,18 @@ class session {
   [[nodiscard]] std::vector<std::byte> own_memory() const {
     comm::message_writer message;
     detail::write_standing(message, fleet_.transport().direct());
-    if (settings_.knowledge != knowledge::measured) return message.take();
+    if (!survey_.measures()) return message.take();
     message.write(training_.done.value()).write(training_.computing.value());
-    seen_.write(message);
-    write_ids(message, partners_);
+    survey_.write(message);
     return message.take();
   }
   void recall(const checkpoint& from) {
     comm::message_reader shared{from.state, fleet_.self()};
-    so_far_ = read_state(shared.read_block(), fleet_.self(), from.round.value, committed_, carries_optimizer());
+    held_.read(shared.read_block(), fleet_.self(), from.round.value, held_.committed());
     const auto plan = shared.read_block();
     shared.finish();
     for (std::uint32_t over = 0; over < from.round.value; ++over) static_cast<void>(fleet_.enter(round_index{over}));
-    planning_.recall(plan, fleet_.turnouts());
+    survey_.recall_plan(plan, fleet_.turnouts());
     first_ = from.round;
     attempt_ = from.attempt;
     before_ = from.elapsed;
@@ -480,19 +431,18 @@ class session {
     }
     comm::message_reader own{from.own, fleet_.self()};
     if (detail::read_standing(own, line, fleet_.links().agents())) before_ = {};
-    if (settings_.knowledge == knowledge::measured) {
+    if (survey_.measures()) {
       training_.done = batches{own.read<double>()};
       training_.computing = seconds{own.read<double>()};
-      seen_.read(own);
-      partners_ = read_ids(own, fleet_.links().agents());
+      survey_.read(own);
     }
     own.finish();
-    if (!fleet_.is_member(fleet_.self())) partners_.clear();  // of its last round, not of the last one
+    survey_.members_changed();
   }
 
   // ---------------------------------------------------------------------------------------- when somebody may be lost
   void start_round(standing now) {
-    now.story = state_record(so_far_).take();
+    now.story = state_record(held_.so_far).take();
     next_members_ = now.members;
     beginners_ = now.members.ids;
     resumed_from_ = resumption::plan;
@@ -502,7 +452,7 @@ class session {
   /// Everything that ends a round: from here on its result stays.
   void commit(std::uint64_t digest) {
     attempt_ = fleet_.transport().attempt();
-    committed_ = *std::exchange(joined_, std::nullopt);
+    held_.commit();
     const round_index next{fleet_.round().value + 1};
     start_round({.round = next, .members = next_members_, .digest = digest});
   }
@@ -512,7 +462,7 @@ class session {
     if (fleet_.round() != round || !entered_) fleet_.enter(round, beginners_);
     entered_ = true;
     if (const auto& formed = fleet_.transport().formed()) take_up(epoch{*formed});
-    keep_partners();
+    survey_.members_changed();
   }
 
   /// Goes on with the members of an epoch.
@@ -522,7 +472,7 @@ class session {
     fleet_.start_over();
     resumed_from_ = next.from;
     if (next.from != resumption::adopt) {
-      joined_.reset();
+      held_.drop_result();
       return;
     }
     adopted_digest_ = next.digest;
@@ -531,22 +481,12 @@ class session {
     for (const agent_id member : std::views::reverse(next.members))
       if (!std::ranges::binary_search(next.lacking, member)) giver = member;
     if (giver == fleet_.self()) {
-      for (const agent_id to : next.lacking) give(to, result());
+      for (const agent_id to : next.lacking) give(to, held_.result());
     } else if (std::ranges::binary_search(next.lacking, fleet_.self())) {
-      joined_ = committed_;
-      if (!take_state(giver, *joined_)) throw disturbed{};
+      if (!take_state(giver, held_.begin_result())) throw disturbed{};
     }
   }
 
-  /// Of the training of anyone, by the plan's reckoning and by what the last round took.
-  [[nodiscard]] seconds longest_training() const {
-    seconds longest = last_training_;
-    for (const fleet::status& one : statuses_)
-      longest = std::max(
-          longest, fleet::compute_time(1, static_cast<std::size_t>(one.images), settings_.batch,
-                                       batches_per_second{1e-6 * static_cast<double>(one.micro_batches_per_second)}));
-    return longest;
-  }
   /// Of a sum over all members: each sends all values twice, over the slowest of their links.
   [[nodiscard]] seconds longest_sum(std::size_t size) const {
     bits_per_second slowest = bits_per_second::infinity();
@@ -556,152 +496,50 @@ class session {
     return bytes{2.0 * static_cast<double>(size)} / slowest;
   }
 
-  void give_state(agent_id to) { give(to, committed_); }
+  void give_state(agent_id to) { give(to, held_.committed()); }
   void give(agent_id to, const replica& state) {
     fleet_.require_ok(
         "handing the state over", to,
-        fleet_.transport().send(to, fleet_.tag(message_kind::state),
-                                write_state(so_far_, model_.net, state, carries_optimizer()), seconds::infinity()));
+        fleet_.transport().send(to, fleet_.tag(message_kind::state), held_.write(state), seconds::infinity()));
   }
 
   /// \returns whether there was one: nobody stays for those who come when the run is over
-  [[nodiscard]] bool take_state(agent_id from) { return take_state(from, committed_); }
+  [[nodiscard]] bool take_state(agent_id from) { return take_state(from, held_.committed()); }
   [[nodiscard]] bool take_state(agent_id from, replica& state) {
     const comm::delivery got = fleet_.transport().receive(from, fleet_.tag(message_kind::state), seconds::infinity());
     if (got.result == comm::result::peer_lost) return false;
     fleet_.require_ok("waiting for the state", from, got.result);
-    so_far_ = read_state(got.data, from, fleet_.round().value, state, carries_optimizer());
+    held_.read(got.data, from, fleet_.round().value, state);
     taken_bytes_ = bytes{static_cast<double>(got.data.size())};
     return true;
   }
 
   [[nodiscard]] bool carries_optimizer() const { return settings_.optimizer_state == optimizer_carry::averaged; }
 
-  /// What the round before has shown: the own speed, and the links to those that it was paired with.
-  void measure() {
-    seen_.begin_round();
-    seen_.observe_training(training_.done, training_.computing);
-    for (const agent_id other : partners_) {
-      const seconds start = fleet_.transport().clock().now();
-      const comm::measured_link found = comm::measure_link(
-          fleet_.transport(), other, fleet_.tag(message_kind::link_exchange), measurements::exchange);
-      fleet_.require_ok("measuring the link", other, found.result);
-      fleet_.record(activity::exchange, fleet_.self(), start);
-      seen_.observe_link(other, found.to.rate);
-    }
-  }
-
-  void keep_partners() {
-    std::erase_if(partners_, [&](agent_id partner) {
-      return !fleet_.is_member(partner) || !linked_both_ways(fleet_.self(), partner);
-    });
-  }
-  [[nodiscard]] bool linked_both_ways(agent_id a, agent_id b) const {
-    return fleet_.links()(a, b).rate.value() > 0 && fleet_.links()(b, a).rate.value() > 0;
-  }
-
-  /// Those that a plan pairs this agent with, as far as messages can go both ways; ascending.
-  [[nodiscard]] std::vector<agent_id> partners_in(const pairing::plan& plan) const {
-    std::vector<agent_id> partners;
-    for (const pairing::assignment& pair : plan.pairs)
-      if (linked_both_ways(pair.fast, pair.slow)) {
-        if (pair.slow == fleet_.self()) partners.push_back(pair.fast);
-        if (pair.fast == fleet_.self()) partners.push_back(pair.slow);
-      }
-    std::ranges::sort(partners);
-    return partners;
-  }
-
-  void require_same(const pairing::plan& plan) {
-    std::vector<std::pair<agent_id, std::uint64_t>> digests;
-    fleet_.exchange(
-        message_kind::plan_digest, plan_record(pairing::digest(plan)),
-        [&](comm::message_reader& from, agent_id sender) { digests.emplace_back(sender, from.read<std::uint64_t>()); });
-    fleet_.require_agreement("plan", digests);
-  }
-
-  struct training_report {
-    std::int64_t images = 0;
-    bool finite = false;
-    std::vector<agent_id> broken_guests;
-    bool own_tail = false;
-  };
-
-  /// What each agent trained, in the order of the members; adds up the losses and the times of the round.
-  std::vector<training_report> exchange_training_reports() {
-    evaluation loss = training_.own_loss;
-    std::vector<agent_id> broken = training_.dropped;
-    for (const guest& g : training_.guests) {
-      loss += g.loss;
-      if (!g.finite) broken.push_back(g.id);
-    }
-    comm::message_writer message = training_record({.images = static_cast<std::int64_t>(images_.size()),
-                                                    .finite = training_.finite,
-                                                    .loss = loss,
-                                                    .end = training_.end,
-                                                    .end_alone = training_.begin + training_.cost(1, training_.work()),
-                                                    .broken_guests = broken});
-    if (fleet_.survives()) {
-      message.write(std::uint8_t{training_.own_tail}).write((training_.end - training_.begin).value());
-      roster asking;
-      for (const auto& [id, life] : fleet_.transport().asking()) asking.take_in(id, life);
-      write_roster(message, asking);
-      next_members_ = fleet_.transport().members().among(fleet_.members());
-      last_training_ = {};
-    }
-
-    std::vector<training_report> reports;
-    evaluation sum;
-    seconds end{};
-    seconds end_alone{};
-    fleet_.exchange(message_kind::training_report, std::move(message), [&](comm::message_reader& from, agent_id) {
-      training_report& report = reports.emplace_back();
-      report.images = from.read<std::int64_t>();
-      report.finite = from.read<std::uint8_t>() != 0;
-      evaluation part;
-      part.loss_micro = from.read<std::int64_t>();
-      part.seen = from.read<std::int64_t>();
-      sum += part;
-      end = std::max(end, seconds{from.read<double>()});
-      end_alone = std::max(end_alone, seconds{from.read<double>()});
-      for (auto left = from.read<std::uint32_t>(); left > 0; --left)
-        report.broken_guests.push_back(agent_id{from.read<std::uint32_t>()});
-      if (!fleet_.survives()) return;
-      report.own_tail = from.read<std::uint8_t>() != 0;
-      last_training_ = std::max(last_training_, seconds{from.read<double>()});
-      const roster asking = read_roster(from, fleet_.links().agents());
-      for (std::size_t i = 0; i < asking.ids.size(); ++i) next_members_.take_in(asking.ids[i], asking.lives[i]);
-    });
-    fleet_.record_wait(training_.end, end);
-    train_loss_ = sum.mean_loss();
-    saved_ = end_alone - end;
-    return reports;
-  }
-
-  /// Whether both halves of an agent's model stayed finite.
-  [[nodiscard]] bool usable(const pairing::plan& plan, const std::vector<training_report>& reports,
-                            std::size_t rank) const {
-    const pairing::assignment* pair = pair_of(plan, fleet_.members()[rank]);
-    if (!reports[rank].finite || pair == nullptr || reports[rank].own_tail) return reports[rank].finite;
-    return fleet_.is_member(pair->fast) &&
-           std::ranges::count(reports[fleet_.rank_of(pair->fast)].broken_guests, fleet_.members()[rank]) == 0;
+  trained_fleet hear_training_reports() {
+    trained_fleet all = exchange_training_reports(fleet_, training_, images_.size());
+    train_loss_ = all.mean_loss;
+    saved_ = all.end_alone - all.end;
+    if (!fleet_.survives()) return all;
+    last_training_ = all.longest;
+    next_members_ = fleet_.transport().members().among(fleet_.members());
+    for (std::size_t i = 0; i < all.asking.ids.size(); ++i)
+      next_members_.take_in(all.asking.ids[i], all.asking.lives[i]);
+    return all;
   }
 
   const settings<J>& settings_;
   const Images& images_;
   batches_per_second speed_;
-  bytes spare_memory_;
   std::vector<std::pair<round_index, batches_per_second>> changes_;
   std::shared_ptr<side_channel> beside_;
   execution exec_;
   blueprint<J> model_;
   peers<typename J::transport> fleet_;
   local_training<J, Images> training_;
-  replica committed_;
+  ledger<typename types<J>::model> held_;
   bool common_ = true;
-  joint_planning<J> planning_;
-  measurements seen_;
-  std::vector<agent_id> partners_;  ///< of the round before, if links are measured
+  survey<J> survey_;
 
   // of the checkpoint that it goes on from
   round_index first_{};
@@ -711,7 +549,6 @@ class session {
 
   // of the current round
   double learning_rate_ = 0;
-  std::vector<fleet::status> statuses_;
   double train_loss_ = 0;
   bytes weight_bytes_{};
   std::vector<agent_id> sat_out_;
@@ -724,11 +561,8 @@ class session {
   roster next_members_;              ///< of the next round
   resumption resumed_from_ = resumption::plan;
   pairing::plan plan_;
-  std::optional<replica> joined_;  ///< its result, until that is committed
   std::uint64_t adopted_digest_ = 0;
   seconds last_training_{};  ///< of anyone, as it was in the round before
-
-  run_so_far so_far_;  ///< over all agents, those included that were there when this one was not
 };
 
 }  // namespace comdml::learn

@@ -78,6 +78,11 @@ class hostile {
     if (!value.is_array()) fail(text('"', key, "\" is not a list"));
     return value;
   }
+  /// Empty where it is null: not known.
+  [[nodiscard]] const nlohmann::json& known_list(const char* key) const {
+    static const nlohmann::json none = nlohmann::json::array();
+    return at(key).is_null() ? none : list(key);
+  }
   /// Entry `index` of a list, or a member, as an object.
   [[nodiscard]] hostile part(const std::string& name, const nlohmann::json& object) const {
     return {where_ + ", " + name, object};
@@ -124,7 +129,7 @@ class hostile {
   round.activation_bytes = line.number("bytes_activations", 0, most_bytes);
   round.weight_bytes = line.number("bytes_weights", 0, most_bytes);
   std::size_t count = 0;
-  for (const nlohmann::json& entry : line.list("pairs")) {
+  for (const nlohmann::json& entry : line.known_list("pairs")) {
     const hostile one = line.part(text("pair ", ++count), entry);
     pair_entry& pair = round.pairs.emplace_back();
     pair.slow = one.agent("slow");

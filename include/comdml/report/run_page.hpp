@@ -54,16 +54,20 @@ namespace detail {
 
 inline constexpr std::size_t most_rows = 24;
 
-/// The timeline of a round, before and after.
+/// The timeline of a round, before and after. \param unpaired  another run of the same fleet, whose agents all train
+/// alone; nullptr if there is none
 [[nodiscard]] inline std::string round_section(const run_entry& run, const shown_round& shown,
-                                               const std::vector<pair_entry>& pairs) {
+                                               const std::vector<pair_entry>& pairs, const run_entry* unpaired) {
   const round_view view = view_of(shown, pairs);
   if (!view.sensible()) return paragraph("Nothing was recorded in this round.", "note");
-  const double shared = std::max(view.length, view.longest_alone);
-  const auto both = [&](round_panel panel, double end) {
-    return draw(view, panel, end, most_rows, 1060, false, "wide") +
-           draw(view, panel, end, most_rows, narrow_figure, true, "narrow");
+  const shown_round* const same = unpaired == nullptr ? nullptr : pick(*unpaired, shown.round);
+  const round_view lonely = same == nullptr ? round_view{} : view_of(*same, pairs);
+  const double shared = std::max({view.length, view.longest_alone, lonely.length});
+  const auto both_of = [](const round_view& drawn, round_panel panel, double end) {
+    return draw(drawn, panel, end, most_rows, 1060, false, "wide") +
+           draw(drawn, panel, end, most_rows, narrow_figure, true, "narrow");
   };
+  const auto both = [&](round_panel panel, double end) { return both_of(view, panel, end); };
   const char* const clock = run.timeline->simulated ? "simulated" : "real";
   std::string out = activity_legend();
   if (view.longest_alone > 0) {
@@ -87,6 +91,10 @@ inline constexpr std::size_t most_rows = 24;
   if (enlarged)
     out += figure("The same, enlarged", both(round_panel::after, view.length), "Batches of the same work are joined.",
                   data);
+  if (lonely.sensible())
+    out += figure(text("Without pairs: ", unpaired->algorithm, ", round ", lonely.round, ", ", duration(lonely.length)),
+                  both_of(lonely, round_panel::after, shared),
+                  text("The same round of the same fleet as ", unpaired->name, " went, the all-reduce included."), {});
   if (view.rows.size() > most_rows)
     out += paragraph(text(most_rows, " of ", view.rows.size(), " agents are drawn; the table has them all."), "quiet");
   return out;
@@ -211,15 +219,18 @@ struct waiting_sums {
   return out + unfold("All options", drawn(options));
 }
 
-/// What is particular to one run: its timeline, pairs, waiting, traffic.
-[[nodiscard]] inline std::string details_of(const run_entry& run, std::optional<std::uint64_t> wanted) {
+/// What is particular to one run: its timeline, pairs, waiting, traffic. \param unpaired  see round_section
+[[nodiscard]] inline std::string details_of(const run_entry& run, std::optional<std::uint64_t> wanted,
+                                            const run_entry* unpaired = nullptr) {
   const shown_round* const shown = pick(run, wanted);
   const round_entry& round = entry_of(run, wanted ? *wanted : shown != nullptr ? shown->round : run.last().round);
   std::string out;
   if (shown != nullptr) {
-    out += section("One round, agent by agent", round_section(run, *shown, round.pairs));
+    out += section("One round, agent by agent", round_section(run, *shown, round.pairs, unpaired));
   } else {
-    std::string why = "This run left no timeline.json: it was killed, or made by an older version.";
+    std::string why =
+        "This run left no timeline.json: it was killed, made by an older version, or is of a kind that is not "
+        "recorded.";
     if (run.timeline) {
       why = text("Round ", wanted.value_or(0), " is not in the timeline, which has these:");
       for (const shown_round& one : run.timeline->rounds) why += text(' ', one.round);
@@ -254,8 +265,9 @@ struct waiting_sums {
   const std::string unit_name = detail::time_name(run);
   std::vector<tile> tiles;
   const auto accuracy = run.accuracy();
-  tiles.push_back({"Test accuracy", accuracy ? percent(*accuracy) : "not known",
-                   text("after ", last.round, last.round == 1 ? " round" : " rounds")});
+  if (accuracy)
+    tiles.push_back(
+        {"Test accuracy", percent(*accuracy), text("after ", last.round, last.round == 1 ? " round" : " rounds")});
   const double time = run.time_of(last);
   const bool helped = simulated && last.simulated_alone && *last.simulated_alone > 0;
   tiles.push_back({simulated ? "Simulated time" : "Real time", duration(time, helped ? *last.simulated_alone : time),
@@ -296,14 +308,19 @@ struct waiting_sums {
   return page(
       detail::title_of(run), below,
       detail::notes_of(run.notes) + drawn(tiles) +
-          section(
-              "Accuracy",
-              "<div class=\"columns\">" + figure("Over rounds", rounds, "Of the averaged model, on the test images.") +
-                  figure(simulated ? "Over simulated time" : "Over real time", times,
-                         helped ? "Dashed: the same rounds at the times they would have ended with nobody helped, by "
-                                  "the cost model."
-                                : "") +
-                  "</div>") +
+          (accuracy
+               ? section(
+                     "Accuracy",
+                     "<div class=\"columns\">" +
+                         figure("Over rounds", rounds, "Of the averaged model, on the test images.") +
+                         figure(
+                             simulated ? "Over simulated time" : "Over real time", times,
+                             helped
+                                 ? "Dashed: the same rounds at the times they would have ended with nobody helped, by "
+                                   "the cost model."
+                                 : "") +
+                         "</div>")
+               : section("Accuracy", paragraph("In this run nothing was measured."))) +
           detail::details_of(run, round) + section("Settings and command", detail::settings_section(run)));
 }
 

@@ -237,16 +237,20 @@ class palette {
     rounds.curves.push_back(mean_over_rounds(group, colors(group.algorithm)));
     times.curves.push_back(mean_over_time(group, colors(group.algorithm)));
   }
+  const bool evaluated = std::ranges::any_of(rounds.curves, [](const curve& one) { return !one.points.empty(); });
   const char* const band = seeds > 1 ? "Line: mean over seeds. Band: from the lowest to the highest run." : "";
   return drawn(sums) +
          paragraph(
              text("Time ", goal,
-                  target > 0 ? ": until the test accuracy was first at least that, which every run here has reached. "
-                             : ": of all rounds, for some run was never evaluated. ",
+                  target > 0  ? ": until the test accuracy was first at least that, which every run here has reached. "
+                  : evaluated ? ": of all rounds, for some run was never evaluated. "
+                              : ": of all rounds. ",
                   seeds > 1 ? "± is one standard deviation over seeds." : ""),
              "quiet") +
-         "<div class=\"columns\">" + figure("Over rounds", rounds, band) +
-         figure(simulated ? "Over simulated time" : "Over real time", times, band) +
+         "<div class=\"columns\">" +
+         (evaluated ? figure("Over rounds", rounds, band) +
+                          figure(simulated ? "Over simulated time" : "Over real time", times, band)
+                    : std::string{}) +
          figure("Time " + goal, drawn(bars),
                 seeds > 1 ? "Bar: mean over seeds. Line: from the fastest to the slowest run." : "", {}) +
          "</div>";
@@ -263,18 +267,35 @@ class palette {
   return all;
 }
 
-/// The run that is looked at more closely: one with pairs and a timeline if there is one, ComDML's before others.
-[[nodiscard]] inline const run_entry& closer(const std::vector<run_entry>& runs) {
+/// The run that is looked at more closely: the one of this name, if one is given, else one with pairs and a timeline if
+/// there is one, ComDML's before others.
+[[nodiscard]] inline const run_entry& closer(const std::vector<run_entry>& runs, const std::string& name) {
+  if (!name.empty()) {
+    const auto found = std::ranges::find(runs, name, &run_entry::name);
+    if (found != runs.end()) return *found;
+    throw input_error{name, text("is none of the ", runs.size(), " runs"),
+                      text("give a name as the report's table of all runs has it, like \"", runs.front().name, '"')};
+  }
   const auto worth = [](const run_entry& run) {
     return (run.timeline ? 4 : 0) + (run.last().pairs.empty() ? 0 : 2) + (run.algorithm.starts_with("comdml") ? 1 : 0);
   };
   return *std::ranges::max_element(runs, {}, worth);
 }
 
+/// A run beside another one in which everybody trained alone: the same setting and seed. nullptr if there is none.
+[[nodiscard]] inline const run_entry* unpaired_beside(const run_entry& run, const std::vector<run_entry>& runs) {
+  const auto found = std::ranges::find_if(runs, [&](const run_entry& other) {
+    return other.algorithm == "allreduce" && other.setting == run.setting && other.seed == run.seed && &other != &run;
+  });
+  return found == runs.end() ? nullptr : &*found;
+}
+
 }  // namespace detail
 
-/// The report of a sweep.
-[[nodiscard]] inline std::string html(const sweep_entry& sweep, std::optional<std::uint64_t> round = {}) {
+/// The report of a sweep. \param closer  name of the run that is looked at more closely; empty: it is chosen
+/// \throws input_error if no run has that name
+[[nodiscard]] inline std::string html(const sweep_entry& sweep, std::optional<std::uint64_t> round = {},
+                                      const std::string& closer = {}) {
   const std::vector<comparison> all = comparisons_of(sweep.runs);
   const detail::palette colors{sweep.runs};
   std::set<std::string> algorithms, seeds;
@@ -286,12 +307,12 @@ class palette {
   for (const comparison& one : all)
     body += section(one.setting.empty() ? "Algorithms compared" : one.setting, detail::comparison_section(one, colors));
 
-  const run_entry& shown = detail::closer(sweep.runs);
+  const run_entry& shown = detail::closer(sweep.runs, closer);
   body += section("A closer look at one run",
                   paragraph(text("What follows is of the run ", shown.name, ": ", shown.algorithm,
                                  shown.seed.empty() ? "" : ", seed ", shown.seed, shown.setting.empty() ? "" : ", ",
-                                 shown.setting, ".")));
-  body += detail::details_of(shown, round);
+                                 shown.setting, ". comdml report --run looks at another one.")));
+  body += detail::details_of(shown, round, detail::unpaired_beside(shown, sweep.runs));
 
   std::string made;
   if (!sweep.command.empty())

@@ -2,7 +2,9 @@
 /// \file
 /// timeline.json: what agents did when, as Chrome Trace Event JSON (JSON Object Format), which Perfetto and
 /// chrome://tracing load. One process per agent, with a thread for computing, one for the network and one for waiting;
-/// an arrow leads from a slow agent's work to its helper's. Times are microseconds of the transport's clock.
+/// an arrow leads from a slow agent's work to its helper's. Times are whole microseconds of the transport's clock:
+/// Perfetto cuts fractions off at a nanosecond, and drops an event that begins before the last one of its thread ends.
+/// An arrow's ends come after the events that they lie in, which Perfetto looks for among those it has read.
 ///
 /// Complete events ("ph": "X") carry `args`: `round` (counted from 1), and `other` (an agent id) where somebody else is
 /// involved. Their `cat` is one of the activities' names. `otherData` tells, in schema 1:
@@ -55,9 +57,10 @@ namespace comdml::report {
 
 namespace detail {
 
-/// Whole nanoseconds, so that an event ends where the next one begins.
-[[nodiscard]] inline std::int64_t nanoseconds(seconds time) { return std::llround(1e9 * std::min(time.value(), 9e9)); }
-[[nodiscard]] inline double microseconds(std::int64_t nano) { return static_cast<double>(nano) / 1000; }
+/// Whole ones, so that an event ends where the next one begins.
+[[nodiscard]] inline std::int64_t microseconds(seconds time) {
+  return std::llround(1e6 * std::min(time.value(), 9e12));
+}
 
 /// The thread of an activity: 1 computing, 2 network, 3 waiting.
 [[nodiscard]] inline int thread_of(learn::activity what) {
@@ -92,6 +95,7 @@ namespace detail {
   for (const round_index round : shown) {
     rounds.push_back(round.value + 1);
     json times = json::array();
+    json flows = json::array();
     // Where a guest's work begins on its helper, by guest.
     std::map<agent_id, std::pair<agent_id, seconds>> begun;
     for (const learn::track& one : tracks)
@@ -108,16 +112,17 @@ namespace detail {
           events.push_back(
               {{"name", what}, {"ph", "M"}, {"pid", process}, {"tid", thread}, {"args", std::move(value)}});
         };
-        name("process_name", 0, {{"name", text("agent ", one.agent)}});
-        name("process_sort_index", 0, {{"sort_index", process}});
+        name("process_name", 1, {{"name", text("agent ", one.agent)}});
+        name("process_sort_index", 1, {{"sort_index", process}});
         name("thread_name", 1, {{"name", "computing"}});
         name("thread_name", 2, {{"name", "network"}});
         name("thread_name", 3, {{"name", "waiting"}});
       }
       bool arrow = begun.contains(one.agent);
       for (const learn::span_of_time& span : one.spans) {
-        const std::int64_t from = detail::nanoseconds(span.begin);
-        const std::int64_t to = detail::nanoseconds(span.end);
+        const std::int64_t from = detail::microseconds(span.begin);
+        const std::int64_t to = detail::microseconds(span.end);
+        if (to == from) continue;
         const char* const kind = activity_names[static_cast<std::size_t>(span.what)];
         const bool alone_in_it = span.other == one.agent;
         json arguments{{"round", round.value + 1}};
@@ -125,8 +130,8 @@ namespace detail {
         events.push_back({{"name", alone_in_it ? kind : text(kind, ", agent ", span.other)},
                           {"cat", kind},
                           {"ph", "X"},
-                          {"ts", detail::microseconds(from)},
-                          {"dur", detail::microseconds(to - from)},
+                          {"ts", from},
+                          {"dur", to - from},
                           {"pid", process},
                           {"tid", detail::thread_of(span.what)},
                           {"args", std::move(arguments)}});
@@ -134,21 +139,18 @@ namespace detail {
         arrow = false;
         const auto& [helper, when] = begun.at(one.agent);
         const auto point = [&](const char* phase, std::uint32_t pid, seconds at) {
-          json flow{{"name", "activations"},
-                    {"cat", "flow"},
-                    {"ph", phase},
-                    {"id", arrows},
-                    {"pid", pid},
-                    {"tid", 1},
-                    {"ts", detail::microseconds(detail::nanoseconds(at))}};
+          json flow{
+              {"name", "activations"},         {"cat", "flow"}, {"ph", phase}, {"id", arrows}, {"pid", pid}, {"tid", 1},
+              {"ts", detail::microseconds(at)}};
           if (*phase == 'f') flow["bp"] = "e";  // binds to the event that is there, not to the next one
-          events.push_back(std::move(flow));
+          flows.push_back(std::move(flow));
         };
         point("s", process, span.begin);
         point("f", helper.value, when);
         ++arrows;
       }
     }
+    for (json& flow : flows) events.push_back(std::move(flow));
     alone.push_back(std::move(times));
   }
 

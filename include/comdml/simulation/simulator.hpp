@@ -16,7 +16,6 @@
 #include <utility>
 #include <vector>
 
-#include "comdml/comm/codec.hpp"
 #include "comdml/comm/schedule.hpp"
 #include "comdml/concepts.hpp"
 #include "comdml/core/errors.hpp"
@@ -25,59 +24,18 @@
 #include "comdml/fleet/instance.hpp"
 #include "comdml/fleet/rounds.hpp"
 #include "comdml/learn/records.hpp"
-#include "comdml/learn/round_report.hpp"
+#include "comdml/learn/timeline.hpp"
 #include "comdml/pairing/greedy.hpp"
 #include "comdml/pairing/plan.hpp"
 #include "comdml/simulation/collectives.hpp"
 #include "comdml/simulation/model.hpp"
 #include "comdml/simulation/neighbors.hpp"
 #include "comdml/simulation/planning.hpp"
+#include "comdml/simulation/settings.hpp"
 #include "comdml/simulation/training.hpp"
 #include "comdml/simulation/wires.hpp"
 
 namespace comdml::simulation {
-
-/// How models meet at the end of a round.
-enum class join {
-  /// As in training: the average over all, by a collective; every exchange is with all.
-  all_reduce,
-  /// Every agent sends its weights to its neighbors and waits for theirs (D-PSGD). Statuses go to neighbors only, and a
-  /// guest hands its fast side's weights over to its helper and gets them back. Needs no way between all agents.
-  neighbors,
-};
-
-/// What plans are made from.
-enum class knowledge {
-  declared,  ///< what agents were told at the start
-  current,   ///< the speeds and links of the round, as if every change were known at once
-};
-
-/// What is simulated.
-template <PairingPolicy Policy = pairing::greedy<>, Collective Sum = comm::halving_doubling>
-struct settings {
-  std::size_t rounds = 10;
-  std::size_t batch = 50;
-  std::size_t local_epochs = 1;
-  bool paired = true;  ///< comdml; otherwise everyone trains alone
-  simulation::join join = simulation::join::all_reduce;
-  simulation::knowledge knowledge = simulation::knowledge::declared;
-  Policy pairing{};  ///< join::neighbors wants a cost model with the hand-over
-  Sum collective{};
-  comm::wire_codec weight_wire{comm::fp32{}};  ///< of join::all_reduce
-  bool report_pairs = true;                    ///< whether reports hold the plan
-};
-
-/// What a round was like.
-struct round {
-  /// Without what only learning tells; the plan is empty if it is not wanted. With join::neighbors there is no common
-  /// end: `elapsed` is that of the last agent.
-  learn::round_report report;
-  std::size_t participants = 0;  ///< that took part
-  std::size_t cut_off = 0;       ///< that would have, but no way led to the others
-  std::size_t pairs = 0;
-  std::size_t repaired = 0;  ///< slow agents with another helper than in the round before
-  double idle = 0;           ///< share of the participants' time in which they did not compute
-};
 
 /// Plays a fleet's rounds.
 template <PairingPolicy Policy = pairing::greedy<>, Collective Sum = comm::halving_doubling>
@@ -98,6 +56,8 @@ class simulator {
                    fleet_.agents.size(), " in the fleet");
     COMDML_REQUIRE(how_.rounds > 0 && how_.batch > 1 && how_.local_epochs > 0, how_.rounds, " rounds, batch ",
                    how_.batch, ", ", how_.local_epochs, " local epochs");
+    COMDML_REQUIRE(!how_.recorder || how_.join == join::all_reduce, "only rounds with a common end are recorded");
+    world_.recorder = how_.recorder.get();
     for (const std::size_t count : images) work_.emplace_back(count, how_.batch, how_.local_epochs);
     results_.resize(images.size());
   }
@@ -107,6 +67,8 @@ class simulator {
   [[nodiscard]] bool done() const noexcept { return next_ == how_.rounds; }
   /// Of the last round.
   [[nodiscard]] const pairing::plan& plan() const noexcept { return how_.paired ? planning_.plan() : nobody_; }
+  /// Who took part in the last round, ascending.
+  [[nodiscard]] const std::vector<agent_id>& members() const noexcept { return members_; }
 
   /// Plays the next round. Requires that there is one. \throws run_error if nobody takes part
   round next() {
@@ -246,6 +208,15 @@ class simulator {
       training_.alone(world, agent, work_[agent.value], speed(agent), results_[agent.value]);
   }
   [[nodiscard]] batches_per_second speed(agent_id agent) const { return played_.speeds()[agent.value]; }
+  /// What its own training takes if nobody helps.
+  [[nodiscard]] seconds time_alone(agent_id agent) const {
+    const std::size_t images = work_[agent.value].images * how_.local_epochs;
+    return fleet::compute_time(1, images, how_.batch, speed(agent));
+  }
+  void tell_times_alone() const {
+    if (!how_.recorder) return;
+    for (const agent_id agent : members_) how_.recorder->would_take(agent, time_alone(agent));
+  }
 
   [[nodiscard]] seconds latest(const clocks& world) const {
     seconds end{};
@@ -255,14 +226,38 @@ class simulator {
 
   // ---------------------------------------------------------------------------------------------------- whole rounds
 
+  /// Something that all members do at once, recorded; until `ready` they wait for the last one of them.
+  template <class Action>
+  void together(learn::activity what, Action&& act, seconds ready = {}) {
+    if (!how_.recorder) return act();
+    const std::vector<seconds> begin = world_.time;
+    act();
+    for (const agent_id agent : members_) {
+      const seconds from = begin[agent.value];
+      const seconds to = world_.time[agent.value];
+      const seconds middle = std::clamp(ready, from, to);
+      world_.record(agent, learn::activity::waiting, agent, from, middle);
+      world_.record(agent, what, agent, middle, to);
+    }
+  }
+  void exchange(std::size_t first, std::size_t others, seconds ready = {}) {
+    together(
+        learn::activity::exchange, [&] { group_->exchange(world_, first, others); }, ready);
+  }
+  void exchange(std::size_t record, seconds ready = {}) { exchange(record, record, ready); }
+
   void play_all_reduce(round& result) {
+    for (const agent_id agent : members_)
+      if (how_.recorder) how_.recorder->begin_round(agent, result.report.round);
     if (how_.paired) {
-      group_->exchange(world_, size_of(learn::status_record({})));
+      exchange(size_of(learn::status_record({})));
       make_plan();
-      if (!planning_.planned_by_all()) group_->exchange(world_, planning_.message_size(), 0);
-      group_->exchange(world_, size_of(learn::plan_record({})));
+      if (!planning_.planned_by_all()) exchange(planning_.message_size(), 0);
+      exchange(size_of(learn::plan_record({})));
+      tell_times_alone();
       train_paired();
     } else {
+      tell_times_alone();
       train_alone(world_);
     }
     seconds end{};
@@ -270,26 +265,26 @@ class simulator {
     seconds computing{};
     for (const agent_id agent : members_) {
       const trained& own = results_[agent.value];
-      const std::size_t images = work_[agent.value].images * how_.local_epochs;
       end = std::max(end, own.end);
-      end_alone = std::max(end_alone, own.begin + fleet::compute_time(1, images, how_.batch, speed(agent)));
+      end_alone = std::max(end_alone, own.begin + time_alone(agent));
       computing += own.computing;
     }
-    group_->exchange(world_, size_of(learn::training_record({})));
+    exchange(size_of(learn::training_record({})), end);
     saved_ += end_alone - end;
 
     std::vector<bool> used(model_.heads());
     if (how_.paired)
       for (const pairing::assignment& pair : plan().pairs)
         if (work_[pair.slow.value].images > 0) used[model_.head_of(pair.split)] = true;
-    weights_ += group_->sum(world_, how_.collective, model_.values(used));
+    together(learn::activity::all_reduce,
+             [&] { weights_ += group_->sum(world_, how_.collective, model_.values(used)); });
     result.report.elapsed = latest(world_);
     result.report.elapsed_alone = result.report.elapsed + saved_;
     const seconds time = static_cast<double>(members_.size()) * (result.report.elapsed - elapsed_);
     result.idle = time > seconds{} ? 1 - computing / time : 0;
     elapsed_ = result.report.elapsed;
-    group_->exchange(world_, size_of(learn::round_record({})));
-    group_->exchange(world_, size_of(learn::verdict_record(false)));
+    exchange(size_of(learn::round_record({})));
+    exchange(size_of(learn::verdict_record(false)));
   }
 
   void play_neighbors(round& result) {

@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "comdml/comm/in_process_session.hpp"
@@ -17,6 +18,7 @@
 #include "comdml/core/units.hpp"
 #include "comdml/data/loader.hpp"
 #include "comdml/fleet/cost.hpp"
+#include "comdml/learn/timeline.hpp"
 #include "comdml/simulation/model.hpp"
 #include "comdml/simulation/wires.hpp"
 
@@ -77,8 +79,8 @@ class training {
     const seconds full = cost(1, work.size, speed);
     const seconds last = cost(1, work.last, speed);
     for (std::size_t epoch = 0; epoch < work.epochs; ++epoch) {
-      for (std::size_t b = 1; b < work.per_epoch; ++b) spend(now, full, result);
-      if (work.per_epoch > 0) spend(now, last, result);
+      for (std::size_t b = 1; b < work.per_epoch; ++b) spend(world, agent, agent, now, full, result);
+      if (work.per_epoch > 0) spend(world, agent, agent, now, last, result);
     }
     result.end = now;
   }
@@ -113,7 +115,7 @@ class training {
       lines_.push_back(next);
       line& added = lines_.back();
       while (added.sent < theirs.count() && added.waiting < window_) compute_and_send(world, added, activations);
-      if (added.sent < theirs.count()) compute(added);
+      if (added.sent < theirs.count()) compute(world, added);
     }
 
     const own_batches& mine = work[helper.value];
@@ -122,10 +124,11 @@ class training {
     for (std::size_t b = 0; b < mine.count(); ++b) {
       for (line* next = earliest(); next != nullptr && arrival(*next) <= now; next = earliest())
         serve(world, *next, helper, now, own, activations);
-      spend(now, costs[mine.is_last(b)], own);
+      spend(world, helper, helper, now, costs[mine.is_last(b)], own);
     }
     for (line* next = earliest(); next != nullptr; next = earliest()) {
-      now = std::max(now, arrival(*next));
+      const seconds begin = std::exchange(now, std::max(now, arrival(*next)));
+      world.record(helper, learn::activity::waiting, next->guest.slow, begin, now);
       serve(world, *next, helper, now, own, activations);
     }
     own.end = now;
@@ -159,14 +162,16 @@ class training {
   [[nodiscard]] seconds cost(double share, std::size_t images, batches_per_second speed) const {
     return fleet::compute_time(share, images, batch_, speed);
   }
-  /// As a clock books it: time by time, each rounded.
-  static void spend(seconds& now, seconds time, trained& result) {
+  /// An agent computes a batch of `owner`. As a clock books it: time by time, each rounded.
+  static void spend(const clocks& world, agent_id agent, agent_id owner, seconds& now, seconds time, trained& result) {
+    const seconds begin = now;
     now += time;
     result.computing += time;
+    world.record(agent, owner == agent ? learn::activity::own_work : learn::activity::guest_work, owner, begin, now);
   }
 
-  static void compute(line& one) {
-    spend(one.now, one.slow[one.batches->is_last(one.computed)], *one.result);
+  static void compute(const clocks& world, line& one) {
+    spend(world, one.guest.slow, one.guest.slow, one.now, one.slow[one.batches->is_last(one.computed)], *one.result);
     ++one.computed;
   }
   static void send(clocks& world, line& one, bytes& activations) {
@@ -177,7 +182,7 @@ class training {
     ++one.waiting;
   }
   static void compute_and_send(clocks& world, line& one, bytes& activations) {
-    compute(one);
+    compute(world, one);
     send(world, one, activations);
   }
 
@@ -196,11 +201,12 @@ class training {
     ++one.taken;
     --one.waiting;
     if (one.sent < one.batches->count()) {  // it had the next one ready, or has it soon
-      one.now = std::max(one.now, now);
+      const seconds ready = std::exchange(one.now, std::max(one.now, now));
+      world.record(one.guest.slow, learn::activity::sending, helper, ready, one.now);
       send(world, one, activations);
-      if (one.sent < one.batches->count()) compute(one);
+      if (one.sent < one.batches->count()) compute(world, one);
     }
-    spend(now, one.fast[last], own);
+    spend(world, helper, one.guest.slow, now, one.fast[last], own);
     if (handover_ && one.taken == one.batches->count())
       one.home = world.send(helper, one.guest.back, now, model_.fast_side(one.guest.entry));
   }

@@ -15,6 +15,7 @@
 #include "comdml/core/links.hpp"
 #include "comdml/core/units.hpp"
 #include "comdml/fleet/rounds.hpp"
+#include "comdml/learn/timeline.hpp"
 
 namespace comdml::simulation {
 
@@ -77,7 +78,13 @@ class clocks {
   clocks(const fleet::description& fleet, const wire_map& wires)
       : time(fleet.agents.size()), fleet_{&fleet}, wires_{&wires}, free_(wires.size()) {}
 
-  std::vector<seconds> time;  ///< by agent
+  std::vector<seconds> time;            ///< by agent
+  learn::timeline* recorder = nullptr;  ///< told what agents do, if there is one
+
+  /// What an agent's time from `begin` to `end` went to. `other`: see learn::span_of_time.
+  void record(agent_id agent, learn::activity what, agent_id other, seconds begin, seconds end) const {
+    if (recorder != nullptr) recorder->add(agent, {what, other, begin, end});
+  }
 
   void begin_round(round_index round) noexcept { round_ = round; }
 

@@ -30,6 +30,7 @@ namespace comdml::testing {
 template <Transport T>
 class faulty_transport {
  public:
+  /// Refers to both.
   faulty_transport(T& line, const fault_schedule& faults) : line_{line}, faults_{faults} {
     for (const freeze& one : faults.freezes)
       if (one.agent == self()) freezes_.push_back(one);

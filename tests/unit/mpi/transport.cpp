@@ -11,6 +11,7 @@
 #include "comdml/comm/collective.hpp"
 #include "comdml/comm/launch.hpp"
 #include "comdml/comm/mpi.hpp"
+#include "comdml/comm/mpi_sum.hpp"
 #include "comdml/testing/check_transport.hpp"
 
 using namespace comdml;

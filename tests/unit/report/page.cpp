@@ -87,9 +87,10 @@ TEST_CASE("ticks are round, inside, and few") {
   CHECK(at(0, 10, 5) == std::vector<double>{0, 2, 4, 6, 8, 10});
   CHECK(at(0.61, 0.99, 4).size() == 3);
   CHECK(ticks_between(0.61, 0.99, 4).digits == 1);
-  for (const auto& [low, high] : std::vector<std::pair<double, double>>{
+  for (const auto& range : std::vector<std::pair<double, double>>{
            {0, 1e-9}, {-5, 5}, {1e15, 1e15 + 3}, {0, 1e300}, {-1e300, 1e300}, {1e-300, 2e-300}, {7, 7.0000001}})
     for (std::size_t most = 1; most < 12; ++most) {
+      const double low = range.first, high = range.second;
       CAPTURE(low);
       CAPTURE(most);
       const ticks found = ticks_between(low, high, most);
@@ -156,7 +157,7 @@ TEST_CASE("what cannot be is refused, with file and line") {
     bad.replace(bad.find(from), from.size(), to);
     return good + bad;
   };
-  for (const auto& [metrics, words] : std::vector<fault>{
+  for (const fault& one : std::vector<fault>{
            {"", "no finished round"},
            {line(1, "0.5").substr(0, 50), "no finished round"},
            {good + "{\n" + line(3, "0.5"), "line 2: is not JSON"},
@@ -174,9 +175,9 @@ TEST_CASE("what cannot be is refused, with file and line") {
            {changed("\"slow\":1", "\"slow\":0"), "paired with itself"},
            {changed("\"time_s\":9.5", "\"time_s\":null"), "\"time_s\" is not a number"},
            {changed("\"schema\":1", "\"schema\":2"), "of schema 2"}}) {
-    CAPTURE(metrics);
-    const std::string message = told(metrics);
-    CHECK(contains(message, words));
+    CAPTURE(one.metrics);
+    const std::string message = told(one.metrics);
+    CHECK(contains(message, one.words));
     CHECK(contains(message, "metrics.jsonl"));
     CHECK(contains(message, "remedy: "));
   }
@@ -261,6 +262,47 @@ TEST_CASE("waiting before and after comes from the recorded round") {
   CHECK(view.waiting_before == 6);
   CHECK(view.waiting_after == 3);
   CHECK(view.rows[0].agent == 1);  // the slow one first, then its helper
+}
+
+TEST_CASE("a sweep shows one run's round, with pairs and without") {
+  sweep_entry sweep{.title = "s", .command = "", .runs = {}};
+  for (const char* const algorithm : {"allreduce", "comdml"}) {
+    run_entry run = example(algorithm, "1", 10);
+    run.setting = "slow links";
+    const double end = run.algorithm == "comdml" ? 5 : 8;
+    if (run.algorithm == "comdml") run.rounds[0].pairs.push_back({.slow = 1, .fast = 0, .split = 2, .wire = "int8"});
+    run.timeline.emplace();
+    shown_round& shown = run.timeline->rounds.emplace_back(shown_round{.round = 1});
+    for (std::uint32_t i = 0; i < 2; ++i)
+      shown.tracks.push_back({round_index{0},
+                              agent_id{i},
+                              seconds{4 + 4.0 * i},
+                              {{learn::activity::own_work, agent_id{i}, seconds{0}, seconds{end - 1}},
+                               {learn::activity::all_reduce, agent_id{i}, seconds{end - 1}, seconds{end}}}});
+    sweep.runs.push_back(std::move(run));
+  }
+  std::string page = html(sweep);
+  for (const char* const part : {"What follows is of the run comdml1", "After: round 1, 5.00 s",
+                                 "Without pairs: allreduce, round 1, 8.00 s", "keeps 2, int8"}) {
+    CAPTURE(part);
+    CHECK(contains(page, part));
+  }
+  page = html(sweep, {}, "allreduce1");
+  CHECK(contains(page, "What follows is of the run allreduce1"));
+  CHECK_FALSE(contains(page, "Without pairs"));
+  CHECK(contains(input_error_of([&] { (void)html(sweep, {}, "nobody"); }), "none of the 2 runs"));
+  sweep.runs[0].seed = "2";  // another fleet
+  CHECK_FALSE(contains(html(sweep), "Without pairs"));
+}
+
+TEST_CASE("a run whose pairs are not listed, and that learned nothing, can be read and drawn") {
+  run_entry run = read(line(1, "null", "null") + line(2, "null", "null"));
+  CHECK(run.rounds[1].pairs.empty());
+  CHECK_FALSE(contains(html(run), "Over rounds"));
+  run.setting = "a";
+  const std::string sweep = html(sweep_entry{.title = "s", .command = "", .runs = {run, run}});
+  CHECK_FALSE(contains(sweep, "Over rounds"));
+  CHECK(contains(sweep, ": of all rounds. "));
 }
 
 TEST_CASE("algorithms are compared at an accuracy that all runs reached") {

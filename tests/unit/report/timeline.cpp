@@ -6,6 +6,8 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <cmath>
+#include <cstdint>
 #include <map>
 #include <string>
 #include <thread>
@@ -20,24 +22,24 @@ namespace {
 constexpr agent_id slow{1}, fast{0};
 
 /// A round of two agents: the slow one sends, the fast one serves.
-void play(learn::timeline& to, std::uint32_t round) {
+void play(learn::timeline& to, std::uint32_t round, agent_id guest = slow, agent_id helper = fast) {
   const double at = 10.0 * round;
   const auto add = [&](agent_id who, activity what, agent_id other, double begin, double end) {
     to.add(who, {what, other, seconds{at + begin}, seconds{at + end}});
   };
-  for (const agent_id who : {fast, slow}) to.begin_round(who, round_index{round});
-  to.would_take(fast, seconds{2});
-  to.would_take(slow, seconds{8});
-  add(slow, activity::own_work, slow, 0, 1);
-  add(slow, activity::own_work, slow, 1, 2);
-  add(slow, activity::sending, fast, 2, 2.5);
-  add(slow, activity::waiting, slow, 2.5, 4);
-  add(slow, activity::all_reduce, slow, 4, 5);
-  add(fast, activity::own_work, fast, 0, 1);
-  add(fast, activity::waiting, slow, 1, 1);  // no time at all
-  add(fast, activity::guest_work, slow, 1, 3);
-  add(fast, activity::own_work, fast, 3, 4);
-  add(fast, activity::all_reduce, fast, 4, 5);
+  for (const agent_id who : {helper, guest}) to.begin_round(who, round_index{round});
+  to.would_take(helper, seconds{2});
+  to.would_take(guest, seconds{8});
+  add(guest, activity::own_work, guest, 0, 1);
+  add(guest, activity::own_work, guest, 1, 2);
+  add(guest, activity::sending, helper, 2, 2.5);
+  add(guest, activity::waiting, guest, 2.5, 4);
+  add(guest, activity::all_reduce, guest, 4, 5);
+  add(helper, activity::own_work, helper, 0, 1);
+  add(helper, activity::waiting, guest, 1, 1);  // no time at all
+  add(helper, activity::guest_work, guest, 1, 3);
+  add(helper, activity::own_work, helper, 3, 4);
+  add(helper, activity::all_reduce, helper, 4, 5);
 }
 
 std::vector<std::uint32_t> rounds_of(const std::vector<learn::track>& tracks) {
@@ -96,12 +98,19 @@ TEST_CASE("the first rounds, some between, and the last one are kept, and sums o
 
 TEST_CASE("the trace has what Chrome's format asks for") {
   learn::timeline recorded;
-  for (std::uint32_t round = 0; round < 3; ++round) play(recorded, round);
+  for (std::uint32_t round = 0; round < 2; ++round) play(recorded, round);
+  play(recorded, 2, fast, slow);  // the helper's events come after the other one's
   const auto trace = nlohmann::json::parse(report::trace(recorded, 3, report::time_kind::simulated).dump());
   REQUIRE(trace["traceEvents"].is_array());
-  std::map<std::pair<int, int>, double> ends;
+  struct box {
+    std::pair<int, int> thread;
+    std::int64_t begin, end;
+    std::string kind;
+  };
+  std::vector<box> boxes;
+  std::map<std::pair<int, int>, std::int64_t> ends;
   std::map<int, int> arrows;
-  std::size_t boxes = 0, names = 0;
+  std::size_t names = 0;
   for (const auto& event : trace["traceEvents"]) {
     CAPTURE(event.dump());
     REQUIRE(event["name"].is_string());
@@ -113,22 +122,28 @@ TEST_CASE("the trace has what Chrome's format asks for") {
       CHECK(event["args"].size() == 1);
       continue;
     }
-    REQUIRE(event["ts"].is_number());
+    REQUIRE(event["ts"].is_number_integer());
+    const std::int64_t begin = event["ts"];
     const std::pair<int, int> thread{event["pid"], event["tid"]};
     if (phase == "X") {
-      ++boxes;
-      REQUIRE(event["dur"].is_number());
-      CHECK(double{event["dur"]} > 0);
-      CHECK(double{event["ts"]} >= ends[thread]);  // in order, and none begins before the last one of its track ends
-      ends[thread] = double{event["ts"]} + double{event["dur"]};
+      REQUIRE(event["dur"].is_number_integer());
+      const std::int64_t end = begin + event["dur"].get<std::int64_t>();
+      CHECK(end > begin);
+      CHECK(begin >= ends[thread]);  // in order, and none begins before the last one of its track ends
+      ends[thread] = end;
+      boxes.push_back({thread, begin, end, event["cat"]});
     } else {
       REQUIRE((phase == "s" || phase == "f"));
       CHECK(event["cat"] == "flow");
       arrows[event["id"]] += phase == "s" ? 1 : 10;
-      CHECK(event["pid"] == (phase == "s" ? 1 : 0));  // from the slow agent to its helper
+      // From the slow agent's work to its helper's, both of which are there already.
+      const char* const kind = phase == "s" ? "own work" : "guest work";
+      CHECK(std::ranges::any_of(boxes, [&](const box& one) {
+        return one.thread == thread && one.kind == kind && one.begin <= begin && begin < one.end;
+      }));
     }
   }
-  CHECK(boxes == 3 * 8);
+  CHECK(boxes.size() == 3 * 8);
   CHECK(names == 2 * 5);
   CHECK(arrows == std::map<int, int>{{0, 11}, {1, 11}, {2, 11}});
   const auto& other = trace["otherData"];
@@ -136,6 +151,25 @@ TEST_CASE("the trace has what Chrome's format asks for") {
   CHECK(other["alone"][0] == nlohmann::json{2e6, 8e6});
   CHECK(other["totals"][2]["sending"] == 500'000);
   CHECK(other["totals"][2]["waiting_alone"] == 6'000'000);
+}
+
+TEST_CASE("spans that touch stay together in the trace, and none overlap, whatever their lengths") {
+  learn::timeline recorded;
+  recorded.begin_round(fast, round_index{0});
+  seconds at{12345.678};
+  for (int i = 0; i < 500; ++i) {
+    const seconds next = at + seconds{.0123 / (i + 3)};
+    recorded.add(fast, {i % 2 == 0 ? activity::own_work : activity::guest_work, i % 2 == 0 ? fast : slow, at, next});
+    at = next;
+  }
+  const auto trace = report::trace(recorded, 1, report::time_kind::simulated);
+  std::int64_t end = 12'345'678'000;
+  for (const auto& event : trace["traceEvents"])
+    if (event["ph"] == "X") {
+      CHECK(event["ts"] == end);
+      end = event["ts"].get<std::int64_t>() + event["dur"].get<std::int64_t>();
+    }
+  CHECK(std::abs(static_cast<double>(end) - 1e6 * at.value()) < 1);
 }
 
 TEST_CASE("a trace that would be too long shows the first and the last round, and says so") {

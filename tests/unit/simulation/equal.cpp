@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -56,6 +57,9 @@ struct any_job : job {
 struct recorded {
   learn::history past;
   std::vector<std::size_t> images;
+  std::shared_ptr<learn::timeline> timeline = std::make_shared<learn::timeline>(all_rounds);
+
+  static constexpr learn::timeline::selection all_rounds{.first = 100};
 };
 
 /// Trains so many of the digits, unevenly dealt.
@@ -73,7 +77,7 @@ recorded trained(const learn::settings<any_job>& how, const fleet::description& 
     for (const auto& list : lists) result.images.push_back(list.size());
     return lists;
   };
-  result.past = learn::fleet_trainer<any_job>{fleet, how, 2}.run(some, deal);
+  result.past = learn::fleet_trainer<any_job>{fleet, how, 2}.run(some, deal, {}, {.recorder = result.timeline});
   return result;
 }
 
@@ -84,6 +88,7 @@ std::size_t check_equal(learn::settings<any_job> how, const fleet::description& 
   const any_job::model net{digits().train.shape(), digits().train.classes()};
   const auto profile =
       how.profile ? *how.profile : split::analytic_profile<comm::fp32>(net, how.auxiliary_head, how.cuts, how.batch);
+  const auto recorder = std::make_shared<learn::timeline>(recorded::all_rounds);
   simulation::simulator<any_policy, any_sum> engine{
       fleet,
       {net, how.auxiliary_head, how.cuts, profile, how.optimizer.slots(), how.optimizer_state},
@@ -94,7 +99,8 @@ std::size_t check_equal(learn::settings<any_job> how, const fleet::description& 
        .paired = how.algorithm.paired,
        .pairing = how.pairing,
        .collective = how.collective,
-       .weight_wire = how.weight_wire}};
+       .weight_wire = how.weight_wire,
+       .recorder = recorder}};
   std::size_t pairs = 0;
   REQUIRE(expected.past.rounds.size() == how.rounds);
   for (const learn::round_report& training : expected.past.rounds) {
@@ -107,12 +113,25 @@ std::size_t check_equal(learn::settings<any_job> how, const fleet::description& 
     CHECK(round.report.activation_bytes == training.activation_bytes);
     CHECK(round.report.weight_bytes == training.weight_bytes);
     CHECK(round.participants == agents_of(training.plan).size());
+    CHECK(engine.members() == agents_of(training.plan));
     CHECK(round.pairs == training.plan.pairs.size());
     pairs += round.pairs;
     CHECK(round.idle >= 0);
     CHECK(round.idle < 1);
   }
   CHECK(engine.done());
+  // What every agent did when, span by span.
+  const round_index end{static_cast<std::uint32_t>(how.rounds)};
+  const auto tracks = recorder->tracks(end);
+  const auto expected_tracks = expected.timeline->tracks(end);
+  CHECK_FALSE(tracks.empty());
+  REQUIRE(tracks.size() == expected_tracks.size());
+  for (std::size_t i = 0; i < tracks.size(); ++i) {
+    CAPTURE(tracks[i].round);
+    CAPTURE(tracks[i].agent);
+    CHECK(tracks[i] == expected_tracks[i]);
+  }
+  CHECK(recorder->totals(end) == expected.timeline->totals(end));
   return pairs;
 }
 

@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: BSL-1.0
+/// \file
+/// comdml agent.
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <numeric>
+#include <optional>
+#include <random>
+#include <span>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "agent_board.hpp"
+#include "agent_config.hpp"
+#include "agent_log.hpp"
+#include "agent_watch.hpp"
+#include "commands.hpp"
+#include "comdml/core/errors.hpp"
+#include "comdml/learn/checkpoint.hpp"
+#include "comdml/learn/history.hpp"
+#include "told_run.hpp"
+#include "train_task.hpp"
+#include "zeromq_line.hpp"
+
+namespace program {
+
+namespace {
+
+using comdml::agent_id;
+using comdml::input_error;
+using comdml::text;
+namespace learn = comdml::learn;
+
+train_task prepare_agent(const agent_config& config) {
+  train_options options = config.train;
+  options.fleet.agents = config.peers.size() + 1;
+  options.clock = "wall";
+  if (!config.agent.data_dir.empty()) options.data_dir = config.agent.data_dir;
+  train_task task = prepare(std::move(options));
+  if (task.fleet.agents.size() != config.peers.size() + 1)
+    throw input_error{"[train] fleet",
+                      text("has ", task.fleet.agents.size(), " agents, and with this one there are ",
+                           config.peers.size() + 1, " by the [[peer]]s"),
+                      "list all others as [[peer]], or choose another fleet"};
+  require_for_processes(task, "[train]");
+  if (config.agent.own_data) {
+    auto& own = task.shards.at(*config.agent.id);
+    own.resize(task.images.train.size());
+    std::iota(own.begin(), own.end(), 0u);
+  }
+  return task;
+}
+
+/// Where it begins: by its latest checkpoint, if there is one.
+std::optional<learn::checkpoint> saved_run(const learn::checkpoints& folder, const train_task& task, agent_log& log) {
+  std::optional<learn::checkpoint> saved =
+      folder.latest([&](const std::string& what) { log.write(log_level::warning, what); });
+  if (!saved) return saved;
+  if (saved->round.value >= task.options.rounds)
+    throw input_error{folder.folder().string(),
+                      text("the run that is saved here is over: ", saved->round.value, " rounds"),
+                      "name another [checkpoint] folder, or remove this one to begin anew"};
+  log.write(log_level::info, text("goes on from the checkpoint of round ", saved->round.value));
+  return saved;
+}
+
+std::span<const std::byte> bytes_of(const std::string& what) { return std::as_bytes(std::span{what}); }
+
+/// Until all others are there, or one of them takes part in rounds already.
+void wait_for_fleet(zeromq_line& line, agent_board& board, agent_log& log, const std::stop_token& stop) {
+  constexpr comdml::seconds while_looking{.5};
+  std::optional<std::vector<agent_id>> told;
+  const auto is_there = [&](agent_id peer) {
+    const auto seen = line.transport().peek(peer);
+    return seen && is_running({reinterpret_cast<const char*>(seen->data.data()), seen->data.size()});
+  };
+  while (true) {
+    const std::vector<agent_id> missing = line.missing(told ? while_looking : comdml::seconds{});
+    if (stop.stop_requested()) throw learn::interrupted{};
+    const bool changed = told != missing;
+    told = missing;
+    board.wait_for(missing);
+    if (missing.empty()) board.begin();
+    const std::string status = board.text();
+    if (changed) line.transport().publish({bytes_of(status).begin(), bytes_of(status).end()});
+    if (missing.empty()) return;
+    if (std::ranges::any_of(line.transport().peers(), is_there)) {
+      log.write(log_level::info, "the fleet runs already: asking to be taken in");
+      return;
+    }
+    if (!changed) continue;
+    std::string names;
+    for (const agent_id one : missing) names += text(' ', one);
+    log.write(log_level::info, text("waiting for agent", missing.size() > 1 ? "s" : "", names));
+  }
+}
+
+int run_configured(const agent_config& config, const std::string& typed) {
+  const train_task task = prepare_agent(config);
+  agent_log log{config.log, *config.agent.id};
+  agent_board board{task, *config.agent.id};
+  agent_watch watch{log, board};
+  const std::uint64_t settings = settings_digest(task, config.agent.own_data);
+
+  learn::control kept;
+  if (!config.checkpoint.folder.empty()) {
+    const auto folder =
+        std::make_shared<const learn::checkpoints>(config.checkpoint.folder, config.checkpoint.every,
+                                                   text("agent ", *config.agent.id, " of ", hexadecimal(settings)));
+    kept.keep = folder;
+    if (auto saved = saved_run(*folder, task, log))
+      kept.resume = [saved = std::move(*saved)](agent_id) { return saved; };
+  }
+  const std::size_t cores = std::max(1u, std::thread::hardware_concurrency());
+  const seat place{.threads = config.emulate.share < 1   ? 1
+                              : task.options.threads > 0 ? task.options.threads
+                                                         : cores,
+                   .survival = {.wanted = true,
+                                .patience = comdml::seconds{config.survival.patience},
+                                .endurance = comdml::seconds{config.survival.endurance},
+                                .quorum = config.survival.quorum},
+                   .life = std::random_device{}() | 1u};
+
+  zeromq_line* to = nullptr;
+  const auto tell_round = [&](const learn::round_report& report) {
+    watch.on_round(report);
+    const std::string status = board.text();
+    to->transport().publish({bytes_of(status).begin(), bytes_of(status).end()});
+  };
+  const auto live = [&](const any_observer& observer, const learn::control& given) {
+    learn::history past;
+    learn::control hold = given;
+    hold.keep = kept.keep;
+    hold.resume = kept.resume;
+    try {
+      zeromq_line line{config, settings, hold.stop, [&](const auto& event) { watch.on_event(event); }};
+      to = &line;
+      log.write(log_level::info, text("agent ", *config.agent.id, " listens at ", line.address(), ", public key ",
+                                      line.public_key(), ", settings ", hexadecimal(settings), ", ",
+                                      task.shards[*config.agent.id].size(), " images of ", task.options.dataset));
+      wait_for_fleet(line, board, log, hold.stop);
+      line.restart_clock();
+      run_agent(task, line.transport(), place, past, observer, hold);
+    } catch (const learn::interrupted&) {
+      past.interrupted = true;
+    } catch (const comdml::run_error& error) {
+      log.write(log_level::error, error.what());
+      throw learn::incomplete_run{error.what(), std::move(past)};
+    }
+    log.write(log_level::info, past.interrupted ? "stopped, and said bye" : "the run is over, said bye");
+    return past;
+  };
+  return run_told(task, config.output, typed, live, {.told = tell_round});
+}
+
+}  // namespace
+
+action add_agent(command options) {
+  struct settings {
+    agent_config config;
+    std::string file;
+  };
+  const auto given = std::make_shared<settings>();
+  options.text("config", given->file, "FILE", existing_file, "TOML file of this agent, see below");
+  options.require("config");
+  visit_options(given->config.output, options);
+  options.footer(
+      std::string{
+          "One agent of a fleet of processes, on any machines: encrypted, and certain of who is who (ZeroMQ with\n"
+          "CURVE). Who is lost is done without, as long as a majority is there; who is started again joins the\n"
+          "running fleet, or goes on with the others from the latest checkpoint. See docs/agents.md.\n\n"
+          "The file:\n"} +
+      agent_config_example());
+  return [given, options] {
+    read_agent_config(
+        given->file,
+        [&](const std::string& name) { return (name == "out" || name == "json") && options.is_given(name); },
+        given->config);
+    return run_configured(given->config, options.typed());
+  };
+}
+
+}  // namespace program

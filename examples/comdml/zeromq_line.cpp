@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: BSL-1.0
+/// \file
+/// The program's doors to ZeroMQ.
+#include "zeromq_line.hpp"
+
+#include <utility>
+
+#include "comdml/core/errors.hpp"
+
+#ifdef COMDML_PROGRAM_AGENTS
+#include "comdml/comm/zeromq.hpp"
+#include "comdml/comm/zeromq_observer.hpp"
+#endif
+
+namespace program {
+
+namespace comm = comdml::comm;
+using comdml::agent_id;
+using comdml::seconds;
+
+#ifdef COMDML_PROGRAM_AGENTS
+
+namespace {
+
+comm::zeromq_options engine_options(const agent_config& config) {
+  comm::zeromq_options options{.self = agent_id{static_cast<std::uint32_t>(*config.agent.id)},
+                               .keys = comm::read_keys(config.agent.key),
+                               .bind = config.agent.bind,
+                               .advertise = config.agent.advertise,
+                               .observers = config.agent.observers};
+  for (const peer_options& peer : config.peers) {
+    if (peer.public_key == options.keys.public_key())
+      throw comdml::input_error{config.agent.key, comdml::text("its public key is that of peer ", *peer.id),
+                                "give every agent keys of its own, by comdml keygen"};
+    options.peers.push_back({agent_id{static_cast<std::uint32_t>(*peer.id)}, peer.public_key, peer.address});
+  }
+  return options;
+}
+
+comm::remote_options line_options(const agent_config& config, std::uint64_t settings,
+                                  std::function<void(const comm::remote_event&)> tell) {
+  comm::remote_options options{.fleet = settings, .share = config.emulate.share, .on_event = std::move(tell)};
+  if (config.emulate.mbps)
+    options.link_of = [rate = comdml::megabits_per_second(*config.emulate.mbps)](agent_id, comdml::round_index) {
+      return comdml::directed_link{rate, {}};
+    };
+  return options;
+}
+
+}  // namespace
+
+std::string make_keys_in(const std::filesystem::path& file) {
+  const comm::curve_keys keys = comm::make_keys();
+  comm::write_keys(file, keys);
+  return keys.public_key();
+}
+
+struct zeromq_line::inside {
+  inside(comm::zeromq_options engine, comm::remote_options options, std::stop_token stop)
+      : public_key{engine.keys.public_key()},
+        endpoint{std::move(options), std::move(engine)},
+        front{endpoint, std::move(stop)} {}
+
+  std::string public_key;
+  comm::zeromq_endpoint endpoint;
+  any_transport front;
+};
+
+zeromq_line::zeromq_line(const agent_config& config, std::uint64_t settings, std::stop_token stop,
+                         std::function<void(const comm::remote_event&)> tell)
+    : inside_{std::make_unique<inside>(engine_options(config), line_options(config, settings, std::move(tell)),
+                                       std::move(stop))} {}
+zeromq_line::~zeromq_line() = default;
+any_transport& zeromq_line::transport() { return inside_->front; }
+std::string zeromq_line::address() const { return inside_->endpoint.engine().address(); }
+const std::string& zeromq_line::public_key() const { return inside_->public_key; }
+std::vector<agent_id> zeromq_line::missing(seconds patience) {
+  return inside_->endpoint.wait_for_peers(inside_->endpoint.clock().now() + patience);
+}
+void zeromq_line::restart_clock() { inside_->endpoint.restart_clock(); }
+
+struct zeromq_question::inside {
+  inside(const std::string& address, const std::string& server_key, const comm::curve_keys& own)
+      : line{address, server_key, own} {}
+
+  comm::zeromq_observer line;
+};
+zeromq_question::zeromq_question(const std::string& address, const std::string& server_key,
+                                 const std::filesystem::path& own_keys)
+    : inside_{std::make_unique<inside>(address, server_key, comm::read_keys(own_keys))} {}
+zeromq_question::~zeromq_question() = default;
+std::optional<std::string> zeromq_question::ask(seconds patience) {
+  const auto told = inside_->line.ask(patience);
+  if (!told) return std::nullopt;
+  return std::string(reinterpret_cast<const char*>(told->data()), told->size());
+}
+
+#else
+
+namespace {
+
+[[noreturn]] void refuse() {
+  throw comdml::input_error{"comdml", "this program was built without ZeroMQ and spdlog, which agents need",
+                            "install them (Debian: libzmq3-dev cppzmq-dev libspdlog-dev) and configure again with "
+                            "-DCOMDML_WITH_ZEROMQ=ON"};
+}
+
+}  // namespace
+
+std::string make_keys_in(const std::filesystem::path&) { refuse(); }
+struct zeromq_line::inside {};
+zeromq_line::zeromq_line(const agent_config&, std::uint64_t, std::stop_token,
+                         std::function<void(const comm::remote_event&)>) {
+  refuse();
+}
+zeromq_line::~zeromq_line() = default;
+any_transport& zeromq_line::transport() { refuse(); }
+std::string zeromq_line::address() const { refuse(); }
+const std::string& zeromq_line::public_key() const { refuse(); }
+std::vector<agent_id> zeromq_line::missing(seconds) { refuse(); }
+void zeromq_line::restart_clock() { refuse(); }
+struct zeromq_question::inside {};
+zeromq_question::zeromq_question(const std::string&, const std::string&, const std::filesystem::path&) { refuse(); }
+zeromq_question::~zeromq_question() = default;
+std::optional<std::string> zeromq_question::ask(seconds) { refuse(); }
+
+#endif
+
+}  // namespace program

@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: BSL-1.0
+/// \file
+/// One kind of loss at a time, and what comes of it.
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <doctest/doctest.h>
+
+#include "../unit/temporary_directory.hpp"
+#include "comdml/core/random.hpp"
+#include "support.hpp"
+
+namespace {
+
+using namespace support;
+
+const outcome& whole() {
+  static const outcome seen = run({});
+  return seen;
+}
+seconds end_of_round(std::size_t round) { return whole().histories[0]->rounds[round].elapsed; }
+/// In the middle of the second round, when all train.
+seconds in_training() { return end_of_round(0) + (end_of_round(1) - end_of_round(0)) * .4; }
+
+bool among(const std::vector<agent_id>& ids, std::uint32_t id) {
+  return std::ranges::find(ids, agent_id{id}) != ids.end();
+}
+bool takes_part(const pairing::plan& plan, std::uint32_t id) {
+  return among(plan.alone, id) || std::ranges::any_of(plan.pairs, [&](const pairing::assignment& pair) {
+           return pair.slow.value == id || pair.fast.value == id;
+         });
+}
+/// The first pair of the second round without faults.
+pairing::assignment some_pair() {
+  REQUIRE_FALSE(whole().histories[0]->rounds[1].plan.pairs.empty());
+  return whole().histories[0]->rounds[1].plan.pairs.front();
+}
+
+/// Checks that all but `lost` finish with one result. \returns the report of the second round
+const learn::round_report& checked(const outcome& seen, std::uint32_t lost) {
+  CHECK(seen.failure == "");
+  CHECK(seen.errors.empty());
+  for (const auto& [round, digests] : seen.digests) CHECK(digests.size() == 1);
+  for (std::uint32_t i = 0; i < 4; ++i) CHECK(seen.histories[i].has_value() == (i != lost));
+  const auto& past = *seen.histories[lost == 0 ? 1 : 0];
+  REQUIRE(past.rounds.size() == 4);
+  CHECK(past.rounds[0].lost.empty());
+  CHECK(past.rounds[1].lost == std::vector{agent_id{lost}});
+  CHECK(past.rounds[2].lost.empty());
+  for (const auto& pair : past.rounds[2].plan.pairs) CHECK((pair.slow.value != lost && pair.fast.value != lost));
+  return past.rounds[1];
+}
+
+}  // namespace
+
+TEST_CASE(
+    "a helper dies while it trains: the slow agent trains the tail itself, and only the helper's data is missing") {
+  for (const bool silent : {false, true}) {
+    CAPTURE(silent);
+    const pairing::assignment pair = some_pair();
+    testing::fault_schedule faults{.silent = silent};
+    faults.deaths.push_back({pair.fast, in_training()});
+    const outcome seen = run({.faults = faults});
+    const learn::round_report& report = checked(seen, pair.fast.value);
+    CHECK(report.sat_out.empty());  // the slow agent's whole model is in the sum
+    CHECK(report.elapsed > end_of_round(1));
+  }
+}
+
+TEST_CASE("a slow agent dies while it trains: its helper drops the guest, and nothing else is missing") {
+  for (const bool silent : {false, true}) {
+    CAPTURE(silent);
+    const pairing::assignment pair = some_pair();
+    testing::fault_schedule faults{.silent = silent};
+    faults.deaths.push_back({pair.slow, in_training()});
+    const outcome seen = run({.faults = faults});
+    CHECK(checked(seen, pair.slow.value).sat_out.empty());
+  }
+}
+
+TEST_CASE("an agent that stood still finds that the others went on, and takes part again") {
+  testing::fault_schedule faults;
+  faults.freezes.push_back({agent_id{2}, in_training(), end_of_round(3) * 3});
+  trial what{.how = tiny_settings(40), .faults = faults};
+  const outcome seen = run(what);
+  CHECK(seen.errors.empty());
+  for (const auto& [round, digests] : seen.digests) CHECK(digests.size() == 1);
+  REQUIRE(seen.histories[0]);
+  REQUIRE(seen.histories[2]);
+  CHECK(seen.last[0] == seen.last[2]);
+  const auto& rounds = seen.histories[0]->rounds;
+  CHECK(among(rounds[1].lost, 2));
+  const auto taken_in = std::ranges::find_if(
+      rounds, [](const auto& report) { return report.round.value > 1 && takes_part(report.plan, 2); });
+  CHECK(taken_in != rounds.end());
+  CHECK(seen.histories[2]->rounds.size() < rounds.size());  // it tells of no round that it was not in
+}
+
+TEST_CASE("a new agent joins a fleet that is running") {
+  trial what{.how = tiny_settings(6), .founders = {agent_id{0}, agent_id{1}, agent_id{2}}};
+  const outcome seen = run(what);
+  CHECK(seen.errors.empty());
+  REQUIRE(seen.histories[3]);
+  CHECK(seen.last[3] == seen.last[0]);
+  CHECK(seen.histories[3]->rounds.size() >= 3);
+  CHECK(seen.histories[0]->rounds.size() == 6);
+  CHECK_FALSE(takes_part(seen.histories[0]->rounds[0].plan, 3));
+  CHECK(takes_part(seen.histories[0]->rounds[5].plan, 3));
+}
+
+TEST_CASE("a split network: only the side with the quorum goes on") {
+  const auto split = [](std::size_t agents, std::vector<agent_id> side) {
+    testing::fault_schedule faults;
+    faults.partitions.push_back({in_training(), seconds::infinity(), std::move(side)});
+    return run({.agents = agents, .faults = faults});
+  };
+  const auto finished = [](const outcome& seen) {
+    std::vector<std::uint32_t> ids;
+    for (std::uint32_t i = 0; i < seen.histories.size(); ++i)
+      if (seen.histories[i]) ids.push_back(i);
+    return ids;
+  };
+  CHECK(finished(split(4, {agent_id{2}, agent_id{3}})) == std::vector<std::uint32_t>{0, 1});  // the lowest id decides
+  CHECK(finished(split(5, {agent_id{0}, agent_id{1}})) == std::vector<std::uint32_t>{2, 3, 4});
+  const outcome seen = split(5, {agent_id{0}, agent_id{1}});
+  CHECK(seen.errors.size() == 2);
+  CHECK(seen.errors.at(0).find("too few of the 5 agents") != std::string::npos);
+}
+
+TEST_CASE("of two agents one can go on alone if a quorum of one is asked for") {
+  trial what{.agents = 2};
+  what.faults.deaths.push_back({agent_id{0}, in_training()});
+  const outcome stuck = run(what);
+  CHECK_FALSE(stuck.histories[1]);
+  CHECK(stuck.errors.contains(1));
+  what.how.survival.quorum = 1;
+  const outcome seen = run(what);
+  CHECK(seen.errors.empty());
+  CHECK(seen.histories[1]);
+}
+
+TEST_CASE("all agents die and are started again with their checkpoints: the run ends as if nothing had happened") {
+  random_stream rng{3, purpose::testing};
+  for (int trial_number = 0; trial_number < 8; ++trial_number) {
+    CAPTURE(trial_number);
+    const temporary_directory folder;
+    const auto keep = [&](std::size_t agent) {
+      return std::make_shared<const learn::checkpoints>(folder.path() / text("agent-", agent), 1, "a job");
+    };
+    trial what{.keep = keep};
+    const seconds when = end_of_round(3) * rng.uniform();
+    for (std::uint32_t i = 0; i < 4; ++i)  // not quite at once
+      what.faults.deaths.push_back({agent_id{i}, when + seconds{.05 * rng.uniform()}});
+    const outcome first = run(what);
+    what.faults = {};
+    what.resume = true;
+    const outcome second = run(what);
+    CHECK(second.errors.empty());
+    for (std::size_t i = 0; i < 4; ++i) CHECK(second.last[i] == whole().last[0]);
+    for (const auto& [round, digests] : second.digests) CHECK(digests == whole().digests.at(round));
+    // A committed round is not done again.
+    if (!first.digests.empty() && !second.digests.empty())
+      CHECK(second.digests.begin()->first >= first.digests.rbegin()->first + 1);
+  }
+}
+
+TEST_CASE("algorithms that do not go on without an agent say so") {
+  struct stubborn_job : tiny_job {
+    using algorithm = learn::fedavg;
+  };
+  const comm::in_process<comm::virtual_time> network{tiny_fleet(2).links};
+  const auto live = [&](below& line) {
+    const testing::fault_schedule none;
+    faulty broken{line, none};
+    sound mended{broken};
+    learn::settings<stubborn_job> how;
+    how.make_model = tiny_settings(1).make_model;
+    how.survival.wanted = true;
+    const learn::agent<stubborn_job> self{mended, {comm::routes{tiny_fleet(2).links}, batches_per_second{1}}, how};
+  };
+  CHECK_THROWS_AS(network.run(live), input_error);
+}

@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: BSL-1.0
+/// \file
+/// Agents that are processes, over ZeroMQ: the same bits, losses, restarts, strangers, status.
+#include <random>
+
+#include "agents_support.hpp"
+
+using namespace support;
+
+namespace {
+
+/// Round 2's line of an agent's log and so on.
+std::string committed(std::size_t round) { return "round " + std::to_string(round) + "/"; }
+
+/// Ends of agents that must agree.
+void require_agreement(agent_fleet& fleet, const std::vector<std::size_t>& survivors) {
+  std::string digest;
+  for (const std::size_t i : survivors) {
+    const ending end = fleet[i].wait();
+    CAPTURE(i);
+    INFO(end.error);
+    REQUIRE(end.code == 0);
+    if (digest.empty()) digest = end.result()["weights_sha256"];
+    CHECK(end.result()["weights_sha256"] == digest);
+  }
+}
+
+std::vector<std::size_t> all_but(std::size_t lost) {
+  std::vector<std::size_t> others;
+  for (std::size_t i = 0; i < 4; ++i)
+    if (i != lost) others.push_back(i);
+  return others;
+}
+
+/// Four agents, one of which is lost at a random moment; the others must end alike.
+void lose_one(std::uint32_t seed, bool frozen) {
+  std::mt19937 random{seed};
+  const std::size_t lost = random() % 4;
+  const std::size_t round = random() % 5;
+  const std::chrono::milliseconds later{random() % 400};
+  CAPTURE(seed);
+  CAPTURE(lost);
+  CAPTURE(round);
+  CAPTURE(frozen);
+  agent_fleet fleet{4, "fleet = \"loguniform:10:80:50:100\"\nrounds = 7\ntrain-limit = 600\ntest-limit = 100\n",
+                    impatient};
+  fleet.start_all();
+  // Moment 0: while they come together.
+  if (round > 0) REQUIRE(fleet[lost].wait_until_told(committed(round)));
+  std::this_thread::sleep_for(later);
+  fleet[lost].signal(frozen ? SIGSTOP : SIGKILL);
+  if (round == 0 && !frozen) fleet.start(lost);  // perhaps they wait for it
+  if (round == 0 && frozen) fleet[lost].signal(SIGCONT);
+  require_agreement(fleet, all_but(lost));
+  if (!frozen || round == 0) return;
+  fleet[lost].signal(SIGCONT);
+  fleet[lost].signal(SIGTERM);  // the others have gone
+  CHECK(fleet[lost].wait().code != 0);
+}
+
+}  // namespace
+
+TEST_CASE("four agents over ZeroMQ end with the bits of four in one process, by the same plan") {
+  if (!has_agents()) return;
+  const scratch files;
+  const ending here = run({"train", "--agents", "4", "--rounds", "3", "--json", "--out", (files / "here").string()});
+  INFO(here.error);
+  REQUIRE(here.code == 0);
+  agent_fleet fleet{4, "rounds = 3\nprofile = \"analytic\"\n"};
+  fleet.start_all();
+  for (std::size_t i = 0; i < 4; ++i) {
+    const ending there = fleet[i].wait();
+    INFO(there.error);
+    REQUIRE(there.code == 0);
+    CHECK(there.result()["weights_sha256"] == here.result()["weights_sha256"]);
+    CHECK(there.result()["test_accuracy"] == here.result()["test_accuracy"]);
+    CHECK(there.result()["bytes_activations"] == here.result()["bytes_activations"]);
+    // The plan, as the in-process run's metrics tell it.
+    const json round = json::parse(lines(content(files / "here" / "metrics.jsonl")).at(2));
+    std::string pairs = "pairs";
+    for (const json& pair : round["pairs"])
+      pairs += " " + pair["slow"].dump() + ">" + pair["fast"].dump() + "@" + pair["split"].dump();
+    if (round["pairs"].empty()) pairs += " none";
+    CHECK(contains(there.error, pairs));
+  }
+}
+
+TEST_CASE("an agent is killed at some moment: the others finish, alike") {
+  if (!has_agents()) return;
+  for (std::uint32_t seed = 1; seed <= 3; ++seed) lose_one(seed, false);
+}
+
+TEST_CASE("an agent freezes and comes back: the others finish, alike") {
+  if (!has_agents()) return;
+  lose_one(101, true);
+}
+
+TEST_CASE("an agent that was killed and is started again is taken in") {
+  if (!has_agents()) return;
+  for (const std::size_t lost : {2, 0}) {
+    CAPTURE(lost);
+    agent_fleet fleet{4, "rounds = 100\nfleet = \"loguniform:10:80:50:100\"\ntrain-limit = 600\ntest-limit = 100\n",
+                      impatient};
+    fleet.start_all();
+    REQUIRE(fleet[lost].wait_until_told(committed(2)));
+    fleet[lost].signal(SIGKILL);
+    CHECK(fleet[lost].wait().code == 128 + SIGKILL);
+    fleet.start(lost);
+    REQUIRE(fleet[lost].wait_until_told("taken in by the running fleet"));
+    require_agreement(fleet, {0, 1, 2, 3});
+    CHECK(contains(fleet[1].told(), "agent " + std::to_string(lost) + " was lost"));
+    CHECK(contains(fleet[1].told(), "agent " + std::to_string(lost) + " takes part again"));
+  }
+}
+
+TEST_CASE("all agents are killed, and go on from their checkpoints to the same weights") {
+  if (!has_agents()) return;
+  const std::string train = "rounds = 40\ntrain-limit = 600\ntest-limit = 100\n";
+  const ending here =
+      run({"train", "--agents", "3", "--rounds", "40", "--train-limit", "600", "--test-limit", "100", "--json"});
+  agent_fleet fleet{3, train};
+  const scratch folders;
+  for (std::size_t i = 0; i < 3; ++i)
+    fleet.tell_otherwise(i, train + "[checkpoint]\nfolder = \"" + (folders / std::to_string(i)).string() + "\"\n");
+  fleet.start_all();
+  REQUIRE(fleet[1].wait_until_told(committed(3)));
+  for (std::size_t i = 0; i < 3; ++i) fleet[i].signal(SIGKILL);
+  for (std::size_t i = 0; i < 3; ++i) (void)fleet[i].wait();
+  fleet.start_all();
+  for (std::size_t i = 0; i < 3; ++i) {
+    const ending end = fleet[i].wait();
+    INFO(end.error);
+    REQUIRE(end.code == 0);
+    CHECK(end.result()["weights_sha256"] == here.result()["weights_sha256"]);
+    CHECK(contains(end.error, "goes on from the checkpoint of round"));
+  }
+  // A run that is over is not gone on with.
+  CHECK(run({"agent", "--config", (fleet.folder() / "agent-0.toml").string()}).code == 2);
+}
+
+TEST_CASE("agents with an unknown key or with other settings are refused, and the run goes on") {
+  if (!has_agents()) return;
+  agent_fleet fleet{4, "rounds = 60\nfleet = \"loguniform:10:80:50:100\"\ntrain-limit = 600\ntest-limit = 100\n",
+                    impatient};
+  fleet.start_all();
+  REQUIRE(fleet[3].wait_until_told(committed(1)));
+  fleet[3].signal(SIGKILL);
+  (void)fleet[3].wait();
+  fleet.tell_otherwise(
+      3,
+      "rounds = 60\nfleet = \"loguniform:10:80:50:100\"\ntrain-limit = 600\ntest-limit = 100\nlearning-rate = 0.5\n");
+  fleet.start(3);
+  REQUIRE(fleet[0].wait_until_told("refused: wrong fleet, agent 3"));
+  fleet[3].signal(SIGKILL);
+  (void)fleet[3].wait();
+  fleet.replace_key(3);
+  fleet.start(3);
+  REQUIRE(fleet[0].wait_until_told("refused: unknown key"));
+  fleet[3].signal(SIGTERM);
+  CHECK(fleet[3].wait().code == 130);
+  require_agreement(fleet, {0, 1, 2});
+}
+
+TEST_CASE("SIGTERM: the agent says bye and ends with 130, the others go on") {
+  if (!has_agents()) return;
+  agent_fleet fleet{3, "rounds = 40\nfleet = \"loguniform:10:80:50:100\"\ntrain-limit = 600\ntest-limit = 100\n",
+                    impatient};
+  fleet.start_all();
+  REQUIRE(fleet[1].wait_until_told(committed(2)));
+  fleet[1].signal(SIGTERM);
+  const ending end = fleet[1].wait();
+  INFO(end.error);
+  CHECK(end.code == 130);
+  CHECK(contains(end.error, "said bye"));
+  require_agreement(fleet, {0, 2});
+}
+
+TEST_CASE("SIGTERM ends an agent that waits for others, too") {
+  if (!has_agents()) return;
+  agent_fleet fleet{3, "rounds = 2\n"};
+  fleet.start(0);
+  fleet.start(1);
+  REQUIRE(fleet[0].wait_until_told("waiting for agent 2"));
+  for (const std::size_t i : {0, 1}) {
+    fleet[i].signal(SIGTERM);
+    CHECK(fleet[i].wait().code == 130);
+  }
+}
+
+TEST_CASE("status: what an agent is doing, for those whose key it knows") {
+  if (!has_agents()) return;
+  agent_fleet fleet{3, "rounds = 100000\ntrain-limit = 600\ntest-limit = 100\n", impatient};
+  fleet.start(0);
+  fleet.start(1);
+  REQUIRE(fleet[0].wait_until_told("waiting for agent 2"));
+  const auto ask = [&](const std::string& key, std::vector<std::string> more) {
+    std::vector<std::string> all{"status", fleet.address(0), "--key", key, "--server-key", fleet.public_key(0)};
+    all.insert(all.end(), more.begin(), more.end());
+    return run(all);
+  };
+  const ending waiting = ask(fleet.observer_key(), {"--json"});
+  INFO(waiting.error);
+  REQUIRE(waiting.code == 0);
+  CHECK(waiting.result()["schema"] == 1);
+  CHECK(waiting.result()["phase"] == "waiting");
+  CHECK(waiting.result()["missing"] == json::array({2}));
+
+  fleet.start(2);
+  REQUIRE(fleet[0].wait_until_told(committed(2)));
+  const json told = ask(fleet.observer_key(), {"--json"}).result();
+  CHECK(told["phase"] == "training");
+  CHECK(told["round"] >= 2);
+  CHECK(told["members"] == json::array({0, 1, 2}));
+  CHECK(told["bytes_weights"] > 0);
+  const ending screen = ask(fleet.observer_key(), {});
+  CHECK(screen.code == 0);
+  CHECK(contains(screen.out, "members   0 1 2\n"));
+  CHECK(contains(screen.out, "of 100000"));
+
+  // Somebody else's key: no answer.
+  const std::string stranger = (fleet.folder() / "stranger").string();
+  REQUIRE(run({"keygen", "--out", stranger}).code == 0);
+  const ending refused = ask(stranger, {"--timeout", "2"});
+  CHECK(refused.code == 3);
+  CHECK(contains(refused.error, "observers"));
+  for (std::size_t i = 0; i < 3; ++i) fleet[i].signal(SIGTERM);
+  for (std::size_t i = 0; i < 3; ++i) CHECK(fleet[i].wait().code == 130);
+}
+
+TEST_CASE("keygen: a file for its owner alone, never replaced, and the public key on standard output") {
+  if (!has_agents()) return;
+  const scratch files;
+  const std::string file = (files / "me.key").string();
+  const ending made = run({"keygen", "--out", file});
+  REQUIRE(made.code == 0);
+  CHECK(lines(made.out).size() == 1);
+  CHECK(made.out.size() == 41);
+  CHECK(contains(content(file), "public = \"" + lines(made.out)[0] + "\""));
+  CHECK((fs::status(file).permissions() & fs::perms::all) == (fs::perms::owner_read | fs::perms::owner_write));
+  const std::string before = content(file);
+  const ending again = run({"keygen", "--out", file});
+  CHECK(again.code == 2);
+  CHECK(contains(again.error, file));
+  CHECK(contains(again.error, "remedy: "));
+  CHECK(content(file) == before);
+  const std::string secret = before.substr(before.find("secret = \"") + 10, 40);
+  CHECK_FALSE(contains(made.out + made.error, secret));
+}
+
+TEST_SUITE("long") {
+  TEST_CASE("killed at 100 random moments, frozen at 20") {
+    if (!has_agents()) return;
+    for (std::uint32_t seed = 1000; seed < 1100; ++seed) lose_one(seed, false);
+    for (std::uint32_t seed = 2000; seed < 2020; ++seed) lose_one(seed, true);
+  }
+}
