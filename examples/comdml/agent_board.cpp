@@ -146,6 +146,12 @@ bool is_running(const std::string& board) {
   return told.is_object() && told.value("phase", json{}) == "training";
 }
 
+std::string line_of(const std::string& board) {
+  const json told = json::parse(board, nullptr, false);
+  if (told.is_discarded()) throw comdml::run_error{"the agent's answer is no status"};
+  return told.dump(-1, ' ', true, json::error_handler_t::replace);
+}
+
 std::string screen_of(const std::string& board) {
   try {
     const json told = json::parse(board);

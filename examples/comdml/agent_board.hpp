@@ -41,6 +41,9 @@ class agent_board {
 
 /// Whether the agent that published this takes part in rounds.
 [[nodiscard]] bool is_running(const std::string& board);
+/// What was published, on one line, without anything that a terminal would obey. \throws comdml::run_error if it is no
+/// JSON
+[[nodiscard]] std::string line_of(const std::string& board);
 /// The same for people, on one screen. \throws comdml::run_error if it is none
 [[nodiscard]] std::string screen_of(const std::string& board);
 

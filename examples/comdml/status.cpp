@@ -48,7 +48,7 @@ int show(const status_options& o) {
     else if (board->empty())
       (o.json ? std::cerr : std::cout) << "the agent has not published anything yet" << std::endl;
     else if (o.json)
-      std::cout << *board << std::endl;
+      std::cout << line_of(*board) << std::endl;
     else
       std::cout << screen_of(*board) << std::flush;
     if (!o.watch) return exit_code::done;
