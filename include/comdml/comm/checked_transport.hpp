@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 /// \file
-/// Makes a sound channel of one that repeats, cuts, overtakes or loses: what arrives is in order, whole, and there once;
-/// what is lost stops its channel. Models Transport.
+/// Makes a sound channel of one that repeats, cuts, overtakes or loses: what arrives is in order, whole, and there
+/// once; what is lost stops its channel. Models Transport.
 #pragma once
 
 #include <algorithm>
