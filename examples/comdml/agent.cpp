@@ -60,11 +60,9 @@ std::optional<learn::checkpoint> saved_run(const learn::checkpoints& folder, con
   std::optional<learn::checkpoint> saved =
       folder.latest([&](const std::string& what) { log.write(log_level::warning, what); });
   if (!saved) return saved;
-  if (saved->round.value >= task.options.rounds)
-    throw input_error{folder.folder().string(),
-                      text("the run that is saved here is over: ", saved->round.value, " rounds"),
-                      "name another [checkpoint] folder, or remove this one to begin anew"};
-  log.write(log_level::info, text("goes on from the checkpoint of round ", saved->round.value));
+  const bool over = saved->round.value >= task.options.rounds;
+  log.write(log_level::info, text("goes on from the checkpoint of round ", saved->round.value,
+                                  over ? ": the last one, which others may have missed" : ""));
   return saved;
 }
 

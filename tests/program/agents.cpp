@@ -58,6 +58,32 @@ void lose_one(std::uint32_t seed, bool frozen) {
   CHECK(fleet[lost].wait().code != 0);
 }
 
+/// Four agents that are killed so many times, all at once, at random moments, and started again.
+void kill_all_and_go_on(std::size_t kills, std::uint32_t seed) {
+  const std::string train = "rounds = 30\ntrain-limit = 600\ntest-limit = 100\n";
+  static const ending here =
+      run({"train", "--agents", "4", "--rounds", "30", "--train-limit", "600", "--test-limit", "100", "--json"});
+  agent_fleet fleet{4, train};
+  const scratch folders;
+  for (std::size_t i = 0; i < 4; ++i)
+    fleet.tell_otherwise(i, train + "[checkpoint]\nfolder = \"" + (folders / std::to_string(i)).string() + "\"\n");
+  std::mt19937 random{seed};
+  for (std::size_t kill = 0; kill < kills; ++kill) {
+    CAPTURE(kill);
+    fleet.start_all();
+    std::this_thread::sleep_for(std::chrono::milliseconds{random() % 2000});
+    for (std::size_t i = 0; i < 4; ++i) fleet[(i + kill) % 4].signal(SIGKILL);
+    for (std::size_t i = 0; i < 4; ++i) (void)fleet[i].wait();
+  }
+  fleet.start_all();
+  for (std::size_t i = 0; i < 4; ++i) {
+    const ending end = fleet[i].wait();
+    INFO(end.error);
+    REQUIRE(end.code == 0);
+    CHECK(end.result()["weights_sha256"] == here.result()["weights_sha256"]);
+  }
+}
+
 }  // namespace
 
 TEST_CASE("four agents over ZeroMQ end with the bits of four in one process, by the same plan") {
@@ -87,7 +113,7 @@ TEST_CASE("four agents over ZeroMQ end with the bits of four in one process, by 
 
 TEST_CASE("an agent is killed at some moment: the others finish, alike") {
   if (!has_agents()) return;
-  for (std::uint32_t seed = 1; seed <= 3; ++seed) lose_one(seed, false);
+  for (std::uint32_t seed = 1; seed <= 10; ++seed) lose_one(seed, false);
 }
 
 TEST_CASE("an agent freezes and comes back: the others finish, alike") {
@@ -114,28 +140,7 @@ TEST_CASE("an agent that was killed and is started again is taken in") {
 }
 
 TEST_CASE("all agents are killed, and go on from their checkpoints to the same weights") {
-  if (!has_agents()) return;
-  const std::string train = "rounds = 40\ntrain-limit = 600\ntest-limit = 100\n";
-  const ending here =
-      run({"train", "--agents", "3", "--rounds", "40", "--train-limit", "600", "--test-limit", "100", "--json"});
-  agent_fleet fleet{3, train};
-  const scratch folders;
-  for (std::size_t i = 0; i < 3; ++i)
-    fleet.tell_otherwise(i, train + "[checkpoint]\nfolder = \"" + (folders / std::to_string(i)).string() + "\"\n");
-  fleet.start_all();
-  REQUIRE(fleet[1].wait_until_told(committed(3)));
-  for (std::size_t i = 0; i < 3; ++i) fleet[i].signal(SIGKILL);
-  for (std::size_t i = 0; i < 3; ++i) (void)fleet[i].wait();
-  fleet.start_all();
-  for (std::size_t i = 0; i < 3; ++i) {
-    const ending end = fleet[i].wait();
-    INFO(end.error);
-    REQUIRE(end.code == 0);
-    CHECK(end.result()["weights_sha256"] == here.result()["weights_sha256"]);
-    CHECK(contains(end.error, "goes on from the checkpoint of round"));
-  }
-  // A run that is over is not gone on with.
-  CHECK(run({"agent", "--config", (fleet.folder() / "agent-0.toml").string()}).code == 2);
+  if (has_agents()) kill_all_and_go_on(5, 1);
 }
 
 TEST_CASE("agents with an unknown key or with other settings are refused, and the run goes on") {
@@ -248,6 +253,10 @@ TEST_CASE("keygen: a file for its owner alone, never replaced, and the public ke
 }
 
 TEST_SUITE("long") {
+  TEST_CASE("all agents are killed at 50 random moments") {
+    if (!has_agents()) return;
+    for (std::uint32_t seed = 2; seed < 12; ++seed) kill_all_and_go_on(5, seed);
+  }
   TEST_CASE("killed at 100 random moments, frozen at 20") {
     if (!has_agents()) return;
     for (std::uint32_t seed = 1000; seed < 1100; ++seed) lose_one(seed, false);
