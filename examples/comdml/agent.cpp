@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <filesystem>
 #include <memory>
 #include <numeric>
 #include <optional>
@@ -22,6 +23,7 @@
 #include "comdml/core/errors.hpp"
 #include "comdml/learn/checkpoint.hpp"
 #include "comdml/learn/history.hpp"
+#include "resumption.hpp"
 #include "told_run.hpp"
 #include "train_task.hpp"
 #include "zeromq_line.hpp"
@@ -33,6 +35,7 @@ namespace {
 using comdml::agent_id;
 using comdml::input_error;
 using comdml::text;
+namespace fs = std::filesystem;
 namespace learn = comdml::learn;
 
 train_task prepare_agent(const agent_config& config) {
@@ -53,6 +56,18 @@ train_task prepare_agent(const agent_config& config) {
     std::iota(own.begin(), own.end(), 0u);
   }
   return task;
+}
+
+/// How long a peer may give no sign of life. On a slow link what is under way before it, 256 KiB, takes its time.
+comdml::seconds heartbeat_of(const train_task& task) {
+  constexpr comdml::bytes under_way{3.0 * (1 << 18)};
+  comdml::seconds longest{2};
+  const auto count = static_cast<std::uint32_t>(task.fleet.agents.size());
+  for (std::uint32_t i = 0; i < count; ++i)
+    for (std::uint32_t j = 0; j < count; ++j)
+      if (const auto rate = task.fleet.links(agent_id{i}, agent_id{j}).rate; i != j && rate.value() > 0)
+        longest = std::max(longest, under_way / rate);
+  return longest;
 }
 
 /// Where it begins: by its latest checkpoint, if there is one.
@@ -109,6 +124,9 @@ int run_configured(const agent_config& config, const std::string& typed) {
     const auto folder =
         std::make_shared<const learn::checkpoints>(config.checkpoint.folder, config.checkpoint.every,
                                                    text("agent ", *config.agent.id, " of ", hexadecimal(settings)));
+    if (!config.output.out.empty() && fs::weakly_canonical(config.checkpoint.folder) ==
+                                          fs::weakly_canonical(checkpoints_of(fs::path{config.output.out})))
+      throw input_error{config.checkpoint.folder, "is where --out keeps files of its own", "name another folder"};
     kept.keep = folder;
     if (auto saved = saved_run(*folder, task, log))
       kept.resume = [saved = std::move(*saved)](agent_id) { return saved; };
@@ -135,7 +153,8 @@ int run_configured(const agent_config& config, const std::string& typed) {
     hold.keep = kept.keep;
     hold.resume = kept.resume;
     try {
-      zeromq_line line{config, settings, hold.stop, [&](const auto& event) { watch.on_event(event); }};
+      zeromq_line line{config, settings, heartbeat_of(task), hold.stop,
+                       [&](const auto& event) { watch.on_event(event); }};
       to = &line;
       log.write(log_level::info, text("agent ", *config.agent.id, " listens at ", line.address(), ", public key ",
                                       line.public_key(), ", settings ", hexadecimal(settings), ", ",

@@ -132,6 +132,8 @@ void read_agent_config(const std::filesystem::path& file, const std::function<bo
            text("agents = ", config.train.fleet.agents.value_or(0), ", and with this one there are ", agents,
                 " by the [[peer]]s"),
            "leave agents out, or list all others as [[peer]]");
+    refuse(config.train.checkpoint_every > 0, "checkpoint-every", "an agent's checkpoints have a table of their own",
+           "leave it out, and write [checkpoint] every = N");
     refuse(config.train.transport != "in-process", "transport", "an agent's transport is ZeroMQ",
            "leave transport out");
     refuse(config.train.algorithm != "comdml" && config.train.algorithm != "allreduce", "algorithm",

@@ -23,13 +23,13 @@ log_level level_of(kind what) {
     case kind::connected:
     case kind::restarted:
     case kind::left:
+    case kind::duplicate:
+    case kind::stale:
       return log_level::info;
     case kind::disconnected:
       return log_level::warning;
     case kind::closed:
-    case kind::duplicate:
-    case kind::out_of_order:
-    case kind::stale:
+    case kind::out_of_order:  // after a cut what was under way is sent again
       return log_level::debug;
     default:
       return log_level::warning;

@@ -53,7 +53,13 @@ class any_transport {
   [[nodiscard]] agent_clock clock() { return agent_clock{*this}; }
   [[nodiscard]] comdml::comm::result send(comdml::agent_id to, const comdml::comm::tag& what,
                                           std::vector<std::byte> data, comdml::seconds deadline) {
-    return line_->send(to, what, std::move(data), deadline);
+    if (!stop_.stop_possible()) return line_->send(to, what, std::move(data), deadline);
+    while (true) {
+      if (stop_.stop_requested()) throw comdml::learn::interrupted{};
+      const comdml::seconds until = std::min(deadline, line_->now() + look_around);
+      const comdml::comm::result how = line_->send(to, what, data, until);  // a send that ends without success eats it
+      if (how != comdml::comm::result::timed_out || until >= deadline) return how;
+    }
   }
   [[nodiscard]] comdml::comm::delivery receive(comdml::agent_id from, const comdml::comm::tag& what,
                                                comdml::seconds deadline) {

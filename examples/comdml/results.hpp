@@ -3,10 +3,12 @@
 /// The directory that a run leaves its results in.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <string>
 
+#include "comdml/core/atomic_file.hpp"
 #include "comdml/learn/round_report.hpp"
 #include "comdml/learn/timeline.hpp"
 #include "comdml/report/metrics.hpp"
@@ -31,6 +33,9 @@ class results {
   void on_round(const comdml::learn::round_report& report) {
     if (!metrics_) begin();
     metrics_->on_round(report);
+    // A checkpoint that follows is of no use without the lines that lead to it.
+    const std::uint64_t every = task_.options.checkpoint_every;
+    if (every > 0 && (report.round.value + 1) % every == 0) comdml::make_durable(directory_ / "metrics.jsonl");
   }
 
   /// The run goes on from its end: all that is missing may be its model.

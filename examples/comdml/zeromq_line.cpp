@@ -22,12 +22,13 @@ using comdml::seconds;
 
 namespace {
 
-comm::zeromq_options engine_options(const agent_config& config) {
+comm::zeromq_options engine_options(const agent_config& config, comdml::seconds heartbeat) {
   comm::zeromq_options options{.self = agent_id{static_cast<std::uint32_t>(*config.agent.id)},
                                .keys = comm::read_keys(config.agent.key),
                                .bind = config.agent.bind,
                                .advertise = config.agent.advertise,
-                               .observers = config.agent.observers};
+                               .observers = config.agent.observers,
+                               .heartbeat = heartbeat};
   for (const peer_options& peer : config.peers) {
     if (peer.public_key == options.keys.public_key())
       throw comdml::input_error{config.agent.key, comdml::text("its public key is that of peer ", *peer.id),
@@ -37,9 +38,10 @@ comm::zeromq_options engine_options(const agent_config& config) {
   return options;
 }
 
-comm::remote_options line_options(const agent_config& config, std::uint64_t settings,
+comm::remote_options line_options(const agent_config& config, std::uint64_t settings, comdml::seconds heartbeat,
                                   std::function<void(const comm::remote_event&)> tell) {
-  comm::remote_options options{.fleet = settings, .share = config.emulate.share, .on_event = std::move(tell)};
+  comm::remote_options options{
+      .fleet = settings, .grace = heartbeat, .share = config.emulate.share, .on_event = std::move(tell)};
   if (config.emulate.mbps)
     options.link_of = [rate = comdml::megabits_per_second(*config.emulate.mbps)](agent_id, comdml::round_index) {
       return comdml::directed_link{rate, {}};
@@ -66,10 +68,10 @@ struct zeromq_line::inside {
   any_transport front;
 };
 
-zeromq_line::zeromq_line(const agent_config& config, std::uint64_t settings, std::stop_token stop,
-                         std::function<void(const comm::remote_event&)> tell)
-    : inside_{std::make_unique<inside>(engine_options(config), line_options(config, settings, std::move(tell)),
-                                       std::move(stop))} {}
+zeromq_line::zeromq_line(const agent_config& config, std::uint64_t settings, comdml::seconds heartbeat,
+                         std::stop_token stop, std::function<void(const comm::remote_event&)> tell)
+    : inside_{std::make_unique<inside>(engine_options(config, heartbeat),
+                                       line_options(config, settings, heartbeat, std::move(tell)), std::move(stop))} {}
 zeromq_line::~zeromq_line() = default;
 any_transport& zeromq_line::transport() { return inside_->front; }
 std::string zeromq_line::address() const { return inside_->endpoint.engine().address(); }
@@ -109,7 +111,7 @@ namespace {
 
 std::string make_keys_in(const std::filesystem::path&) { refuse(); }
 struct zeromq_line::inside {};
-zeromq_line::zeromq_line(const agent_config&, std::uint64_t, std::stop_token,
+zeromq_line::zeromq_line(const agent_config&, std::uint64_t, comdml::seconds, std::stop_token,
                          std::function<void(const comm::remote_event&)>) {
   refuse();
 }

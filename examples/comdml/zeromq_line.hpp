@@ -31,7 +31,7 @@ class zeromq_line {
   /// \param stop      ends waits
   /// \param tell      is told of events, on another thread
   /// \throws comdml::input_error
-  zeromq_line(const agent_config& config, std::uint64_t settings, std::stop_token stop,
+  zeromq_line(const agent_config& config, std::uint64_t settings, comdml::seconds heartbeat, std::stop_token stop,
               std::function<void(const comdml::comm::remote_event&)> tell);
   /// Says bye to all.
   ~zeromq_line();

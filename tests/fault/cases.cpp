@@ -71,6 +71,31 @@ TEST_CASE(
   }
 }
 
+TEST_CASE("a slow agent that trains the tail itself is disturbed by another loss, and still trains all of it") {
+  const auto& pairs = whole().histories[0]->rounds[1].plan.pairs;
+  const auto pair =
+      std::ranges::find_if(pairs, [](const auto& one) { return one.fast.value != 0 && one.slow.value != 0; });
+  REQUIRE(pair != pairs.end());
+  std::uint32_t other = 1;
+  while (other == pair->slow.value || other == pair->fast.value) ++other;
+  testing::fault_schedule faults;
+  faults.deaths = {{pair->fast, in_training()}, {agent_id{other}, in_training()}};
+  const outcome both = run({.faults = faults});
+  REQUIRE(both.digests.at(1).size() == 1);
+  std::size_t disturbed = 0;
+  for (int step = 1; step <= 24; ++step) {
+    CAPTURE(step);
+    faults.deaths[1].when = in_training() + (end_of_round(1) - end_of_round(0)) * (.25 * step);
+    const outcome seen = run({.faults = faults});
+    REQUIRE(seen.histories[0]);
+    // Later it is lost in another round; until then the result is that of the two who are left.
+    if (seen.histories[0]->rounds[1].lost.size() < 2) continue;
+    ++disturbed;
+    CHECK(seen.digests.at(1) == both.digests.at(1));
+  }
+  CHECK(disturbed > 3);
+}
+
 TEST_CASE("a slow agent dies while it trains: its helper drops the guest, and nothing else is missing") {
   for (const bool silent : {false, true}) {
     CAPTURE(silent);

@@ -67,6 +67,14 @@ class temporary_file {
 
 }  // namespace detail
 
+/// What was written to a file survives a power cut, if the file system can promise that.
+inline void make_durable(const std::filesystem::path& file) noexcept {
+  const int descriptor = ::open(file.c_str(), O_RDONLY | O_CLOEXEC);
+  if (descriptor < 0) return;
+  ::fsync(descriptor);
+  ::close(descriptor);
+}
+
 /// Makes `content` the content of `file`, through a temporary file in the same directory. What a symbolic link points
 /// at is replaced, not the link. Throws input_error if that is not possible, run_error if the disk is full or broken;
 /// then the file is as it was.
@@ -79,11 +87,7 @@ inline void replace_file(const std::filesystem::path& file, std::string_view con
     fresh.write(content);
     fresh.move_to(place);
     // The new name is durable once its directory is; a file system that cannot say so is no reason to fail.
-    const int directory = ::open(place.parent_path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (directory >= 0) {
-      ::fsync(directory);
-      ::close(directory);
-    }
+    make_durable(place.parent_path());
   } catch (const std::system_error& error) {
     for (const int world : {ENOSPC, EDQUOT, EFBIG, EIO})
       if (error.code().value() == world)

@@ -213,8 +213,9 @@ class agent {
         if (target_reached && !work.survives()) break;
         bool over = target_reached || round == settings_.rounds;
         // Where somebody may be lost, all stay until everyone knows of the end.
-        if (!undisturbed(work, [&] { over = work.anyone_stops(wish == verdict::stop) || over; }) && !over)
-          static_cast<void>(go_on(work, round, schedule));
+        const bool all_know = undisturbed(work, [&] { over = work.anyone_stops(wish == verdict::stop) || over; });
+        if (!all_know && over) work.answer_late_ones();
+        if (!all_know && !over) static_cast<void>(go_on(work, round, schedule));
         if (over) break;
       }
       if (!work.common()) work.average_models();

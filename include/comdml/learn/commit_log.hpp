@@ -72,6 +72,7 @@ class fleet_log {
   void add(agent_id agent, std::size_t members, checkpoint now) {
     const std::lock_guard lock{mutex_};
     own_[agent.value] = std::move(now.own);
+    if (now.round < round_) return;  // it was away, and others are ahead
     if (now.round != round_) told_ = 0;
     round_ = now.round;
     if (!now.state.empty()) common_ = std::move(now);

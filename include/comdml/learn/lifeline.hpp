@@ -166,6 +166,19 @@ class lifeline {
   [[nodiscard]] const standing& told() const { return *told_; }
   [[nodiscard]] const welcome& invitation() const { return *invitation_; }
 
+  /// The run is over for this agent, but perhaps not for others, who miss the end of it: answers them as long as they
+  /// may take to ask, or until all are gone. \param look  is called now and then, and may throw
+  template <class Look>
+  void answer_late_ones(Look&& look) {
+    ear_.listen_to_all();
+    const seconds until = limited(seconds::infinity()) + how_.patience;
+    while (line_.clock().now() < until && ear_.gone().size() < line_.peers().size()) {
+      const comm::delivery got = ear_.hear({}, std::min(until, line_.clock().now() + how_.patience * .1));
+      if (got.result == comm::result::ok) handle(got);
+      look();
+    }
+  }
+
   // ---------------------------------------------------------------------------------------------------------- recovery
   /// Agrees with the others on how the round goes on. \throws run_error if for long no quorum answers
   [[nodiscard]] turn recover() {

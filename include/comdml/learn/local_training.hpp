@@ -116,7 +116,9 @@ class local_training {
     for (std::size_t g = guests.size(); g-- > 0;)
       if (!fleet_.is_member(guests[g].id)) drop(g);
     const pairing::assignment* pair = pair_of(plan, fleet_.self());
-    if (pair == nullptr || own_tail || fleet_.is_member(pair->fast)) return;
+    if (pair == nullptr) return;
+    // The helper may be back, but what was kept is overwritten as soon as this agent has begun to do without.
+    if (!unfinished_ && (own_tail || fleet_.is_member(pair->fast))) return;
     train_both_sides(*pair, common);
     end = fleet_.transport().clock().now();
   }
@@ -127,7 +129,7 @@ class local_training {
     trained = from;
     guests.clear();
     dropped.clear();
-    own_tail = false;
+    own_tail = unfinished_ = false;
     own_loss = {};
     finite = true;
     activation_bytes = {};
@@ -272,7 +274,7 @@ class local_training {
     const comm::wire_codec& codec = model_.codec_of(pair.codec);
     const image_shape shape = model_.net.output_shape(pair.split.value - 1);
     trained = common;
-    own_tail = true;
+    own_tail = unfinished_ = true;  // another loss may end this at any batch
     finite = true;
     guests = {{.id = fleet_.self(),
                .cut = pair.split,
@@ -300,6 +302,7 @@ class local_training {
     });
     finite = finite && all_finite(kept()) && all_finite(auxiliary()) && guests.front().finite &&
              all_finite(tail_of(guests.front()));
+    unfinished_ = false;
   }
 
   [[nodiscard]] split::part<float> tail_of(guest& g) const {
@@ -384,7 +387,8 @@ class local_training {
   double learning_rate_ = 0;
   round_index order_{};
   std::size_t batches_begun_ = 0;
-  comm::tag stream_{};  ///< of activations in this round
+  comm::tag stream_{};       ///< of activations in this round
+  bool unfinished_ = false;  ///< whether it trains, or trained, both sides itself and has not come to the end
 
   // reused from batch to batch
   data::batch batch_;

@@ -20,7 +20,6 @@
 
 #include "comdml/comm/message.hpp"
 #include "comdml/concepts.hpp"
-#include "comdml/core/digest.hpp"
 #include "comdml/data/shard.hpp"
 #include "comdml/learn/blueprint.hpp"
 #include "comdml/learn/checkpoint.hpp"
@@ -167,8 +166,8 @@ class session {
   void train(const pairing::plan& plan) {
     const auto work_of = [&](agent_id agent) { return survey_.images_of(agent); };
     if (!fleet_.survives()) return training_.train(plan, held_.committed(), learning_rate_, work_of);
+    const seconds longest = std::max(last_training_, survey_.longest_training());
     if (resumed_from_ == resumption::plan) {
-      const seconds longest = std::max(last_training_, survey_.longest_training());
       fleet_.transport().expect(longest);
       fleet_.transport().training(pairing::digest(plan), fleet_.transport().clock().now() + longest);
       training_.train(plan, held_.committed(), learning_rate_, work_of);
@@ -176,7 +175,9 @@ class session {
       resumed_from_ = resumption::join;
     }
     if (const auto& formed = fleet_.transport().formed()) take_up(epoch{*formed});
-    if (resumed_from_ == resumption::join) training_.repair(plan, held_.committed());
+    if (resumed_from_ != resumption::join) return;
+    fleet_.transport().expect(longest);  // somebody may have to train a tail
+    training_.repair(plan, held_.committed());
   }
 
   /// Joins the halves inside the all-reduce; the common state becomes the average over all agents whose training stayed
@@ -286,27 +287,28 @@ class session {
   template <Dataset Test>
   [[nodiscard]] round_report report(const pairing::plan& plan, const Test* test) {
     evaluation own;
-    if (test != nullptr)
+    if (test != nullptr) {
+      const auto& part = data::share_of(*test, fleet_.rank_of(fleet_.self()), fleet_.members().size());
+      // Nobody hears while it evaluates, which takes less than to train on as many images.
+      if (fleet_.survives()) fleet_.transport().expect(survey_.longest_training(part.size() + 1));
       training_.compute(seconds{}, [&](auto& memory) {
-        const auto& part = data::share_of(*test, fleet_.rank_of(fleet_.self()), fleet_.members().size());
         own = evaluate(model_.net, held_.result().body.model, part, settings_.loss, memory.body, exec_,
                        [&] { fleet_.check(); });
       });
-    digest64 weights;
-    weights.update(std::as_bytes(std::span{held_.result().body.model.parameters}));
-    weights.update(std::as_bytes(std::span{held_.result().body.model.statistics}));
+    }
+    const std::uint64_t digest = held_.digest();
     if (fleet_.survives()) {
-      if (resumed_from_ == resumption::adopt && weights.value() != adopted_digest_)
+      if (resumed_from_ == resumption::adopt && digest != adopted_digest_)
         throw run_error{text("round ", fleet_.round().value + 1, ": agent ", fleet_.self(),
                              " was given another result than was accepted")};
-      fleet_.transport().accept(weights.value(), fleet_.members(), next_members_);
+      fleet_.transport().accept(digest, fleet_.members(), next_members_);
     }
 
     comm::message_writer message = round_record({.test = own,
                                                  .activations = training_.activation_bytes,
                                                  .weights = weight_bytes_ + std::exchange(taken_bytes_, {}),
                                                  .now = fleet_.transport().clock().now(),
-                                                 .digest = weights.value()});
+                                                 .digest = digest});
 
     seconds elapsed{};
     evaluation sum;
@@ -325,9 +327,9 @@ class session {
     if (common_) fleet_.require_agreement("weights", digests);
     held_.so_far.saved += std::exchange(saved_, {});
     held_.so_far.results.push_back(sum.seen > 0 ? sum.accuracy() : std::numeric_limits<double>::quiet_NaN());
-    round_report done = report_of(plan, elapsed, weights.value());
+    round_report done = report_of(plan, elapsed, digest);
     if (sum.seen > 0) done.test_loss = sum.mean_loss();
-    if (fleet_.survives()) commit(weights.value());
+    if (fleet_.survives()) commit(digest);
     return done;
   }
 
@@ -350,6 +352,11 @@ class session {
     return accept_invitation();
   }
 
+  /// The run is over, but not all others may know: answers them for a while. \throws interrupted
+  void answer_late_ones() {
+    fleet_.transport().answer_late_ones([&] { fleet_.check(); });
+  }
+
   using turn = typename lifeline<typename J::transport>::turn;
   /// After `disturbed` or the loss of a peer: agrees with the others on how the round goes on. \throws run_error if
   /// there are too few
@@ -369,6 +376,7 @@ class session {
   /// After turn::entered. \returns the round that it takes part in
   [[nodiscard]] round_index accept_invitation() {
     const welcome invited = fleet_.transport().invitation();
+    held_.drop_result();
     held_.read(invited.state, fleet_.self(), invited.round.value, held_.committed());
     taken_bytes_ = bytes{static_cast<double>(invited.state.size())};
     fleet_.start_over();

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <utility>
 #include <vector>
@@ -72,12 +73,13 @@ class survey {
   [[nodiscard]] std::size_t images_of(agent_id member) const {
     return static_cast<std::size_t>(statuses_[fleet_.rank_of(member)].images);
   }
-  /// Of the training of anyone without help.
-  [[nodiscard]] seconds longest_training() const {
+  /// Of the training of anyone without help; on so many images each, if that is told.
+  [[nodiscard]] seconds longest_training(std::optional<std::size_t> images = std::nullopt) const {
     seconds longest{};
     for (const fleet::status& one : statuses_) {
       const batches_per_second speed{1e-6 * static_cast<double>(one.micro_batches_per_second)};
-      longest = std::max(longest, fleet::compute_time(1, static_cast<std::size_t>(one.images), settings_.batch, speed));
+      longest = std::max(longest, fleet::compute_time(1, images.value_or(static_cast<std::size_t>(one.images)),
+                                                      settings_.batch, speed));
     }
     return longest;
   }

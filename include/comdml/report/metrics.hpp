@@ -67,19 +67,25 @@ enum class time_kind { simulated, real };
   }
   json alone = json::array();
   for (const agent_id agent : report.plan.alone) alone.push_back(agent.value);
-  return {{"schema", 1},
-          {"round", report.round.value + 1},
-          {"epoch", report.epoch.value},
-          {"test_accuracy", known(report.test_accuracy)},
-          {"test_loss", known(report.test_loss)},
-          {"train_loss", report.train_loss},
-          {"simulated_seconds", simulated(report.elapsed)},
-          {"simulated_seconds_alone", simulated(report.elapsed_alone)},
-          {"wall_seconds", report.wall.value()},
-          {"bytes_activations", whole(report.activation_bytes)},
-          {"bytes_weights", whole(report.weight_bytes)},
-          {"pairs", std::move(pairs)},
-          {"alone", std::move(alone)}};
+  json told{{"schema", 1},
+            {"round", report.round.value + 1},
+            {"epoch", report.epoch.value},
+            {"test_accuracy", known(report.test_accuracy)},
+            {"test_loss", known(report.test_loss)},
+            {"train_loss", report.train_loss},
+            {"simulated_seconds", simulated(report.elapsed)},
+            {"simulated_seconds_alone", simulated(report.elapsed_alone)},
+            {"wall_seconds", report.wall.value()},
+            {"bytes_activations", whole(report.activation_bytes)},
+            {"bytes_weights", whole(report.weight_bytes)},
+            {"pairs", std::move(pairs)},
+            {"alone", std::move(alone)}};
+  if (!report.lost.empty()) {
+    json lost = json::array();
+    for (const agent_id agent : report.lost) lost.push_back(agent.value);
+    told["lost"] = std::move(lost);
+  }
+  return told;
 }
 
 /// Writes every round's object as a line of a file, and flushes it, so that a reader follows a running job and a killed
