@@ -61,7 +61,7 @@ void freeze_one(std::uint32_t seed) {
   CAPTURE(seed);
   CAPTURE(frozen);
   CAPTURE(round);
-  agent_fleet fleet{4, std::string{linked_all} + "rounds = 40\n", impatient};
+  agent_fleet fleet{4, std::string{linked_all} + "rounds = 250\n", impatient};
   fleet.start_all();
   REQUIRE(fleet[frozen].wait_until_told(committed(round)));
   std::this_thread::sleep_for(std::chrono::milliseconds{random() % 400});

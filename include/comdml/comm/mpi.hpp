@@ -104,9 +104,9 @@ class mpi_engine {
   ~mpi_engine() {
     const std::lock_guard lock{mutex_};
     settle();
-    static auto* abandoned = new std::list<std::list<sending>>;  // see above: never freed
+    static auto* abandoned = std::make_unique<std::list<std::list<sending>>>().release();  // see above: never freed
     if (!sending_.empty()) abandoned->push_back(std::move(sending_));
-    static auto* unread = new std::list<std::map<int, std::deque<receiving>>>;
+    static auto* unread = std::make_unique<std::list<std::map<int, std::deque<receiving>>>>().release();
     std::erase_if(receiving_, [](const auto& one) { return one.second.empty(); });
     if (!receiving_.empty()) unread->push_back(std::move(receiving_));
   }

@@ -280,7 +280,7 @@ class zeromq_engine {
     constexpr std::size_t most = 3;  // where from, head, body
     std::vector<zmq::message_t> parts = detail::receive_parts(server_, most);
     if (parts.empty()) return false;
-    const std::string user = parts.back().gets("User-Id");
+    const std::string user = detail::property_of(parts.back(), "User-Id");
     const bool whole = parts.size() == most || parts.size() + 1 == most;
     if (user == observer) {
       if (whole) answer(owner, parts);
@@ -293,7 +293,7 @@ class zeromq_engine {
                            parts.size() > most ? " or more parts" : " parts")});
       return true;
     }
-    ways_.at(from).host = parts[1].gets("Peer-Address");
+    ways_.at(from).host = detail::property_of(parts[1], "Peer-Address");
     const auto bytes_of = [](const zmq::message_t& part) { return std::span{part.data<std::byte>(), part.size()}; };
     std::vector<std::byte> body;
     if (parts.size() == most) body.assign(bytes_of(parts[2]).begin(), bytes_of(parts[2]).end());

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <array>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -55,7 +56,7 @@ struct socket_settings {
   std::int64_t largest = 0;  ///< bytes of a part of a message
   bool ipv6 = false;
 
-  [[nodiscard]] static int milliseconds(seconds time) { return static_cast<int>(1000 * time.value() + 0.5); }
+  [[nodiscard]] static int milliseconds(seconds time) { return static_cast<int>(std::lround(1000 * time.value())); }
 
   void apply_to(zmq::socket_t& socket) const {
     socket.set(zmq::sockopt::sndhwm, queue);
@@ -105,6 +106,11 @@ inline void set_own_keys(zmq::socket_t& socket, const curve_keys& keys) {
   set_own_keys(socket, keys);
   socket.set(zmq::sockopt::zap_domain, "comdml");
   return socket;
+}
+
+/// What libzmq knows of a message, like User-Id.
+[[nodiscard]] inline std::string property_of(zmq::message_t& part, const char* name) {
+  return part.gets(name);  // NOLINT(clang-analyzer-security.insecureAPI.gets): a member, not the function of C
 }
 
 /// All parts of a message; empty if there is none.

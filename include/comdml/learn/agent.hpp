@@ -128,10 +128,12 @@ class agent {
       std::optional<commit_log> own;
       keeper keep;
       if (together != nullptr && hold.keep) {
-        keep = [&](checkpoint now) { together->add(transport_.self(), work.fleet().members().size(), std::move(now)); };
+        keep = [&](checkpoint&& now) {
+          together->add(transport_.self(), work.fleet().members().size(), std::move(now));
+        };
       } else if (hold.keep) {
         own.emplace(hold.keep, !hold.resume);
-        keep = [&](checkpoint now) { own->add(std::move(now)); };
+        keep = [&](checkpoint&& now) { own->add(std::move(now)); };
       }
       try {
         take_turns(work, schedule, test, observer, past, always, start, keep);
@@ -144,7 +146,7 @@ class agent {
   }
 
   /// Takes what a run can be gone on with; empty where nothing is kept.
-  using keeper = std::function<void(checkpoint)>;
+  using keeper = std::function<void(checkpoint&&)>;
   [[noreturn]] static void refuse_checkpoints() {
     throw input_error{"checkpoint", "the agents of this algorithm hold different models, and one is kept",
                       "leave checkpoints out, or choose comdml, allreduce, fedavg or splitlearning"};

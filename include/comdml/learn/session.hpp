@@ -12,7 +12,6 @@
 #include <limits>
 #include <memory>
 #include <optional>
-#include <ranges>
 #include <span>
 #include <string_view>
 #include <utility>
@@ -486,8 +485,8 @@ class session {
     adopted_digest_ = next.digest;
     next_members_ = next.next_members;
     agent_id giver{};
-    for (const agent_id member : std::views::reverse(next.members))
-      if (!std::ranges::binary_search(next.lacking, member)) giver = member;
+    const auto has_it = [&](agent_id member) { return !std::ranges::binary_search(next.lacking, member); };
+    if (const auto first = std::ranges::find_if(next.members, has_it); first != next.members.end()) giver = *first;
     if (giver == fleet_.self()) {
       for (const agent_id to : next.lacking) give(to, held_.result());
     } else if (std::ranges::binary_search(next.lacking, fleet_.self())) {
