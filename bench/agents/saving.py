@@ -66,6 +66,7 @@ def main():
     parser.add_argument("--dataset", default="mnist")
     parser.add_argument("--model", default="resnet8")
     parser.add_argument("--batch", type=int, default=50)
+    parser.add_argument("--wire", default="int8", help="how activations travel; fp32 fills a link of 100 Mbps")
     parser.add_argument("--train-limit", type=int, default=4000)
     parser.add_argument("--rounds", type=int, default=5, help="measured ones; one more goes before")
     parser.add_argument("--repeats", type=int, default=3)
@@ -77,16 +78,18 @@ def main():
             [options.program, *arguments], check=True, text=True, capture_output=True).stdout
         profile = folder / "profile.json"
         run("profile", "--model", options.model, "--batch", str(options.batch), "--images", options.dataset, "--out",
-            str(profile), "--repetitions", "15")
+            str(profile), "--wire", options.wire, "--repetitions", "15")
         batches = options.train_limit / options.batch / len(SHARES)
         fleet = folder / "fleet.toml"
         fleet.write_text("".join(f"[[agent]]\ncpus = {share}\nbatches = {batches}\n" for share in SHARES)
                          + "[defaults]\nmbps = 100\n")
-        plan = json.loads(run("plan", "--fleet", str(fleet), "--profile", str(profile), "--pairing", "greedy", "--json"))
+        plan = json.loads(run("plan", "--fleet", str(fleet), "--profile", str(profile), "--pairing", "greedy",
+                              "--wire", options.wire, "--json"))
         keys = [run("keygen", "--out", str(folder / f"key-{i}")).split()[0] for i in range(len(SHARES))]
         train = (f'dataset = "{options.dataset}"\ndata-dir = "{options.data_dir}"\nmodel = "{options.model}"\n'
                  f"train-limit = {options.train_limit}\ntest-limit = 400\nrounds = {options.rounds + 1}\n"
-                 f'batch = {options.batch}\nevaluate-every = 0\nthreads = 1\nfleet = "{fleet}"\nprofile = "{profile}"\n')
+                 f'batch = {options.batch}\nevaluate-every = 0\nthreads = 1\nfleet = "{fleet}"\nprofile = "{profile}"\n'
+                 f'wire = "{options.wire}"\n')
         seconds = {"greedy": [], "none": []}
         for _ in range(options.repeats):
             for pairing in seconds:
