@@ -110,9 +110,9 @@ TEST_CASE("losses: whoever is lost whenever, the others finish all rounds and ag
     CAPTURE(when.value());
     const auto seen = run<forced_job>(lasting<forced_job>(3), fleet, {{victim, when}});
     CHECK(seen.errors == std::vector<std::string>{});
-    for (const auto& [round, digests] : seen.digests) {
-      CAPTURE(round);
-      CHECK(digests.size() == 1);
+    for (const auto& one : seen.digests) {
+      CAPTURE(one.first);
+      CHECK(one.second.size() == 1);
     }
     for (std::uint32_t i = 0; i < 4; ++i) {
       if (i == victim) continue;
