@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "comdml/comm/collective.hpp"
 #include "comdml/comm/in_process.hpp"
 #include "comdml/comm/transport.hpp"
 #include "comdml/concepts.hpp"
@@ -41,10 +42,14 @@ class any_transport {
     any_transport* owner_;
   };
 
+  /// How the engine behind it sums, if it does (see comdml::Collective).
+  using engine_sum = std::function<comdml::comm::outcome(any_transport&, const comdml::comm::group&, comdml::comm::tag,
+                                                         std::span<float>, comdml::seconds)>;
+
   template <comdml::Transport T>
     requires(!std::same_as<T, any_transport>)
-  explicit any_transport(T& line, std::stop_token stop = {})
-      : line_{std::make_unique<model<T>>(line)}, stop_{std::move(stop)} {}
+  explicit any_transport(T& line, std::stop_token stop = {}, engine_sum sum = {})
+      : line_{std::make_unique<model<T>>(line)}, stop_{std::move(stop)}, sum_{std::move(sum)} {}
   any_transport(const any_transport&) = delete;
   any_transport& operator=(const any_transport&) = delete;
 
@@ -79,6 +84,14 @@ class any_transport {
   void forget_before(comdml::round_index round) { line_->forget_before(round); }
   void publish(std::vector<std::byte> data) { line_->publish(std::move(data)); }
   [[nodiscard]] std::optional<comdml::comm::published> peek(comdml::agent_id peer) { return line_->peek(peer); }
+  /// The engine's own sum; nothing where it has none.
+  [[nodiscard]] std::optional<comdml::comm::outcome> sum(const comdml::comm::group& members, comdml::comm::tag what,
+                                                         std::span<float> values, comdml::seconds deadline) {
+    if (!sum_) return std::nullopt;
+    comdml::comm::outcome done = sum_(*this, members, what, values, deadline);
+    if (done.result != comdml::comm::result::ok && stop_.stop_requested()) throw comdml::learn::interrupted{};
+    return done;
+  }
 
  private:
   static constexpr comdml::seconds look_around{.2};  ///< how often a wait looks for a stop request
@@ -122,6 +135,7 @@ class any_transport {
 
   std::unique_ptr<front> line_;
   std::stop_token stop_;
+  engine_sum sum_;
 };
 static_assert(comdml::Transport<any_transport>);
 

@@ -164,7 +164,9 @@ void visit_options(Options& o, Visitor&& v) {
   v.number("move-cost", o.move_cost, {0, 1e6},
            "with --replan measured: seconds that they must save besides, for each agent that gets another helper "
            "[default: 0]");
-  v.text("collective", o.collective, "NAME", one_of({"halving-doubling", "ring"}), "how models are averaged");
+  v.text("collective", o.collective, "NAME", one_of({"halving-doubling", "ring", "native"}),
+         "how models are averaged; native: by MPI's own all-reduce (--transport mpi), faster where ranks share memory, "
+         "and other bits than everywhere else");
   v.text("profile", o.profile, "analytic|measured|FILE", profile_check,
          "what a cut costs: counted, measured on this processor before training, or from a file of comdml profile");
   v.text(

@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <variant>
@@ -84,11 +85,20 @@ struct any_augmentation {
   }
 };
 
+/// The engine's own sum.
+struct native_sum : comdml::comm::halving_doubling {};
+
 struct any_collective {
-  std::variant<comdml::comm::halving_doubling, comdml::comm::ring, comdml::comm::through_server> choice;
+  std::variant<comdml::comm::halving_doubling, comdml::comm::ring, comdml::comm::through_server, native_sum> choice;
 
   [[nodiscard]] comdml::comm::schedule plan(std::size_t members, std::size_t count) const {
     return std::visit([&](const auto& collective) { return collective.plan(members, count); }, choice);
+  }
+  [[nodiscard]] std::optional<comdml::comm::outcome> sum(any_transport& line, const comdml::comm::group& members,
+                                                         comdml::comm::tag what, std::span<float> values,
+                                                         comdml::seconds deadline) const {
+    if (!std::holds_alternative<native_sum>(choice)) return std::nullopt;
+    return line.sum(members, what, values, deadline);
   }
 };
 

@@ -13,12 +13,14 @@
 #include <exception>
 #include <iostream>
 #include <optional>
+#include <span>
 #include <thread>
 #include <utility>
 
 #include "any_transport.hpp"
 #include "comdml/comm/launch.hpp"
 #include "comdml/comm/mpi.hpp"
+#include "comdml/comm/mpi_sum.hpp"
 #include "comdml/learn/history.hpp"
 #include "commands.hpp"
 #include "interruption.hpp"
@@ -90,7 +92,11 @@ void require_alike(std::uint64_t digest) {
 part take_part(const train_task& task, const seat& place, learn::history& past, const any_observer& observer,
                const learn::control& hold) {
   comm::mpi_endpoint endpoint{comm::remote_options{.fleet = settings_digest(task, false)}};
-  any_transport line{endpoint, hold.stop};
+  any_transport line{endpoint, hold.stop,
+                     [&](any_transport& front, const comm::group& members, comm::tag what, std::span<float> values,
+                         comdml::seconds deadline) {
+                       return comm::mpi_sum{.stop = hold.stop}.sum(front, endpoint, members, what, values, deadline);
+                     }};
   try {
     for (constexpr comdml::seconds while_looking{.2}; !hold.stop.stop_requested();)
       if (endpoint.wait_for_peers(endpoint.clock().now() + while_looking).empty()) break;

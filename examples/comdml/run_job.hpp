@@ -87,7 +87,7 @@ comdml::learn::settings<J> settings_of(const train_task& task) {
                               .optimizer_slots = static_cast<double>(how.optimizer.slots())});
   if (task.pairing) how.pairing = *task.pairing;
   how.collective = choose<any_collective>(o.collective, pair{"halving-doubling", comm::halving_doubling{}},
-                                          pair{"ring", comm::ring{}});
+                                          pair{"ring", comm::ring{}}, pair{"native", native_sum{}});
   how.weight_wire = wire_of(o.weight_wire);
   how.algorithm = algorithm_of(o);
   if (task.script) how.algorithm.choice = scripted{task.script};

@@ -54,6 +54,14 @@ comdml::fleet::split_profile make_profile(const train_options& options, const an
 train_task prepare(train_options options) {
   if (options.transport != "in-process") options.clock = "wall";
   require_meaning(options);
+  if (options.collective == "native") {
+    if (options.transport != "mpi")
+      throw input_error{"--collective native", "only MPI has an all-reduce of its own",
+                        "add --transport mpi, or choose halving-doubling or ring"};
+    if (options.weight_wire != "fp32")
+      throw input_error{"--collective native", text("MPI cannot add weights that travel as ", options.weight_wire),
+                        "leave --weight-wire or --collective out"};
+  }
   if (!options.shortcut) options.shortcut = usual_shortcut(options.model);
   if (!options.learning_rate) options.learning_rate = options.optimizer == "adam" ? 0.001 : 0.02;
 

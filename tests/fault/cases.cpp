@@ -125,6 +125,22 @@ TEST_CASE("an agent that stood still finds that the others went on, and takes pa
   CHECK(seen.histories[2]->rounds.size() < rounds.size());  // it tells of no round that it was not in
 }
 
+TEST_CASE("an agent that was cut off, and knew it, comes back when the network does") {
+  for (const double asking : {.5, 3.}) {  // seconds for which it knows
+    CAPTURE(asking);
+    testing::fault_schedule faults;
+    faults.partitions.push_back({in_training(), in_training() + seconds{1 + asking}, {agent_id{3}}, seconds{1}});
+    const outcome seen = run({.how = tiny_settings(60), .faults = faults});
+    CHECK(seen.errors.empty());
+    for (const auto& [round, digests] : seen.digests) CHECK(digests.size() == 1);
+    REQUIRE(seen.histories[0]);
+    REQUIRE(seen.histories[3]);
+    CHECK(seen.last[0] == seen.last[3]);
+    CHECK(among(seen.histories[0]->rounds[1].lost, 3));
+    CHECK(takes_part(seen.histories[0]->rounds.back().plan, 3));
+  }
+}
+
 TEST_CASE("a new agent joins a fleet that is running") {
   trial what{.how = tiny_settings(6), .founders = {agent_id{0}, agent_id{1}, agent_id{2}}};
   const outcome seen = run(what);

@@ -16,30 +16,14 @@
 #include "comdml/core/random.hpp"
 #include "comdml/learn/agent.hpp"
 #include "../unit/learn/support.hpp"
+#include "support.hpp"
 
 namespace {
 
 using namespace comdml;
 using support::forced_job;
-
-/// What became of a fleet some of whose agents were lost.
-struct outcome {
-  std::vector<std::optional<learn::history>> histories;      ///< by agent; nothing of those who did not come to the end
-  std::map<std::uint32_t, std::set<std::uint64_t>> digests;  ///< by round, of all who committed it
-  std::vector<std::string> errors;
-  seconds end{};
-};
-
-struct watching {
-  outcome& seen;
-  std::mutex& mutex;
-  learn::verdict on_round(const learn::round_report& report) {
-    const std::lock_guard lock{mutex};
-    seen.digests[report.round.value].insert(report.digest);
-    seen.end = std::max(seen.end, report.elapsed);
-    return learn::verdict::go_on;
-  }
-};
+using support::outcome;
+using support::watching;
 
 struct kill {
   std::uint32_t agent;
@@ -48,8 +32,7 @@ struct kill {
 
 /// Agents of one process, each on its own, as they would be on machines of their own.
 template <class J>
-outcome run(const learn::settings<J>& how, const fleet::description& fleet, const std::vector<kill>& kills,
-            std::vector<agent_id> members = {}) {
+outcome run_fleet(const learn::settings<J>& how, const fleet::description& fleet, const std::vector<kill>& kills) {
   comm::in_process<comm::virtual_time> network{fleet.links, {.compute_slots = 2}};
   for (const kill& one : kills) network.kill(agent_id{one.agent}, one.when);
   const data::split& images = support::digits();
@@ -58,8 +41,7 @@ outcome run(const learn::settings<J>& how, const fleet::description& fleet, cons
   const auto shards =
       data::iid{}(labels, images.train.classes(), fleet.agents.size(), random_stream{how.seed, purpose::partition});
   const data::shares<data::image_set> tests{images.test};
-  if (members.empty()) members = comm::routes{fleet.links}.members();
-  const comm::routes routes{fleet.links, members};
+  const comm::routes routes{fleet.links};
   outcome seen;
   seen.histories.resize(fleet.agents.size());
   std::mutex mutex;
@@ -74,7 +56,7 @@ outcome run(const learn::settings<J>& how, const fleet::description& fleet, cons
       seen.histories[i] = std::move(past);
     } catch (const run_error& error) {
       const std::lock_guard lock{mutex};
-      seen.errors.push_back(error.what());
+      seen.errors[static_cast<std::uint32_t>(i)] = error.what();
     }
   });
   return seen;
@@ -90,17 +72,17 @@ learn::settings<J> lasting(std::size_t rounds) {
 }  // namespace
 
 TEST_CASE("losses: without any, survival changes no bit") {
-  const auto plain = run<forced_job>(support::quick<forced_job>(2), support::unlike(4), {});
-  const auto ready = run<forced_job>(lasting<forced_job>(2), support::unlike(4), {});
-  REQUIRE(plain.errors == std::vector<std::string>{});
-  CHECK(ready.errors == std::vector<std::string>{});
+  const auto plain = run_fleet<forced_job>(support::quick<forced_job>(2), support::unlike(4), {});
+  const auto ready = run_fleet<forced_job>(lasting<forced_job>(2), support::unlike(4), {});
+  REQUIRE(plain.errors.empty());
+  CHECK(ready.errors.empty());
   CHECK(plain.digests == ready.digests);
   CHECK(ready.digests.at(1).size() == 1);
 }
 
 TEST_CASE("losses: whoever is lost whenever, the others finish all rounds and agree") {
   const fleet::description fleet = support::unlike(4);
-  const auto whole = run<forced_job>(lasting<forced_job>(3), fleet, {});
+  const auto whole = run_fleet<forced_job>(lasting<forced_job>(3), fleet, {});
   random_stream rng{5, purpose::testing};
   std::size_t lost_rounds = 0;
   for (int trial = 0; trial < 40; ++trial) {
@@ -108,8 +90,8 @@ TEST_CASE("losses: whoever is lost whenever, the others finish all rounds and ag
     const seconds when = whole.end * rng.uniform();
     CAPTURE(victim);
     CAPTURE(when.value());
-    const auto seen = run<forced_job>(lasting<forced_job>(3), fleet, {{victim, when}});
-    CHECK(seen.errors == std::vector<std::string>{});
+    const auto seen = run_fleet<forced_job>(lasting<forced_job>(3), fleet, {{victim, when}});
+    CHECK(seen.errors.empty());
     for (const auto& one : seen.digests) {
       CAPTURE(one.first);
       CHECK(one.second.size() == 1);

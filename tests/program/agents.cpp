@@ -9,30 +9,12 @@ using namespace support;
 
 namespace {
 
-/// Round 2's line of an agent's log and so on.
-std::string committed(std::size_t round) { return "round " + std::to_string(round) + "/"; }
-
-/// Ends of agents that must agree.
-void require_agreement(agent_fleet& fleet, const std::vector<std::size_t>& survivors) {
-  std::string digest;
-  for (const std::size_t i : survivors) {
-    const ending end = fleet[i].wait();
-    CAPTURE(i);
-    INFO(end.error);
-    REQUIRE(end.code == 0);
-    if (digest.empty()) digest = end.result()["weights_sha256"];
-    CHECK(end.result()["weights_sha256"] == digest);
-  }
-}
-
 std::vector<std::size_t> all_but(std::size_t lost) {
   std::vector<std::size_t> others;
   for (std::size_t i = 0; i < 4; ++i)
     if (i != lost) others.push_back(i);
   return others;
 }
-
-constexpr const char* linked_all = "fleet = \"loguniform:10:80:50:100\"\ntrain-limit = 600\ntest-limit = 100\n";
 
 /// Four agents, one of which is killed at a random moment; the others must end alike.
 void kill_one(std::uint32_t seed) {
@@ -51,6 +33,9 @@ void kill_one(std::uint32_t seed) {
   fleet[lost].signal(SIGKILL);
   if (round == 0) fleet.start(lost);  // perhaps they wait for it
   require_agreement(fleet, all_but(lost));
+  fleet[lost].signal(SIGKILL);  // what was started again may be waiting still
+  (void)fleet[lost].wait();
+  require_nothing_left(fleet.folder());
 }
 
 /// One of four agents is stopped at a random moment, and goes on when the others have noticed: all end alike.
@@ -95,6 +80,8 @@ void kill_all_and_go_on(std::size_t kills, std::uint32_t seed) {
     REQUIRE(end.code == 0);
     CHECK(end.result()["weights_sha256"] == here.result()["weights_sha256"]);
   }
+  require_nothing_left(fleet.folder());
+  require_nothing_left(folders / "");
 }
 
 }  // namespace

@@ -28,7 +28,12 @@ class agent_fleet {
  public:
   /// \param train  lines of the table [train] \param more  further tables of every agent
   agent_fleet(std::size_t count, std::string train, std::string more = "")
-      : train_{std::move(train)}, more_{std::move(more)}, agents_(count), tables_(count) {
+      : train_{std::move(train)},
+        more_{std::move(more)},
+        agents_(count),
+        tables_(count),
+        hosts_(count, "127.0.0.1"),
+        through_(count) {
     for (std::size_t i = 0; i <= count; ++i) {  // the last one is an observer's
       const ending made = run({"keygen", "--out", key_of(i)});
       REQUIRE(made.code == 0);
@@ -43,6 +48,11 @@ class agent_fleet {
 
   /// Other lines of [train] for one agent.
   void tell_otherwise(std::size_t i, std::string train) { tables_.at(i) = std::move(train); }
+  /// A host that an agent listens at in place of the loopback's, and the command through which it is started.
+  void place(std::size_t i, std::string host, std::string through = "") {
+    hosts_.at(i) = std::move(host);
+    through_.at(i) = std::move(through);
+  }
   /// Other keys for one agent, which the others do not know.
   void replace_key(std::size_t i) {
     fs::remove(key_of(i));
@@ -50,8 +60,8 @@ class agent_fleet {
   }
 
   void start(std::size_t i) {
-    std::string config = "[agent]\nid = " + std::to_string(i) + "\nkey = \"" + key_of(i) +
-                         "\"\nbind = \"tcp://127.0.0.1:*\"\nobservers = [\"" + public_keys_.back() + "\"]\n";
+    std::string config = "[agent]\nid = " + std::to_string(i) + "\nkey = \"" + key_of(i) + "\"\nbind = \"tcp://" +
+                         hosts_[i] + ":*\"\nobservers = [\"" + public_keys_.back() + "\"]\n";
     for (std::size_t j = 0; j < agents_.size(); ++j) {
       if (j == i) continue;
       config += "[[peer]]\nid = " + std::to_string(j) + "\npublic-key = \"" + public_keys_[j] + "\"\n";
@@ -60,7 +70,11 @@ class agent_fleet {
     config += "[train]\nthreads = 1\n" + tables_[i].value_or(train_) + more_;
     const fs::path file = files_ / ("agent-" + std::to_string(i) + ".toml");
     write(file, config);
-    agents_[i] = std::make_unique<process>(std::vector<std::string>{"agent", "--config", file.string(), "--json"});
+    // exec: the process is the agent, whatever it is started through.
+    agents_[i] = std::make_unique<process>(
+        std::vector<std::string>{"-c", "exec " + through_[i] + " \"$0\" agent --config '" + file.string() + "' --json",
+                                 COMDML_PROGRAM},
+        "/bin/sh");
     INFO(agents_[i]->told());
     REQUIRE(agents_[i]->wait_until_told("listens at"));
   }
@@ -82,9 +96,38 @@ class agent_fleet {
   std::vector<std::string> public_keys_;
   std::vector<std::unique_ptr<process>> agents_;
   std::vector<std::optional<std::string>> tables_;
+  std::vector<std::string> hosts_;
+  std::vector<std::string> through_;
 };
 
 /// [survival] and [log] of tests: a lost agent is not waited for long, on a machine that may stall.
 inline const std::string impatient = "[survival]\npatience = 4\nendurance = 60\n";
+
+/// [train]: agents of unlike speeds, rounds of some hundredths of a second.
+inline constexpr const char* linked_all = "fleet = \"loguniform:10:80:50:100\"\ntrain-limit = 600\ntest-limit = 100\n";
+
+/// How the line of a round in an agent's log begins.
+inline std::string committed(std::size_t round) { return "round " + std::to_string(round) + "/"; }
+
+/// Ends of agents that must agree.
+inline void require_agreement(agent_fleet& fleet, const std::vector<std::size_t>& survivors) {
+  std::string digest;
+  for (const std::size_t i : survivors) {
+    const ending end = fleet[i].wait();
+    CAPTURE(i);
+    INFO(end.error);
+    REQUIRE(end.code == 0);
+    if (digest.empty()) digest = end.result()["weights_sha256"];
+    CHECK(end.result()["weights_sha256"] == digest);
+  }
+}
+
+/// No process that was told of this folder runs on, and no temporary file is left in it.
+inline void require_nothing_left(const fs::path& folder) {
+  for (const auto& one : fs::directory_iterator{"/proc"})
+    if (fs::exists(one.path() / "cmdline")) CHECK_FALSE(contains(content(one.path() / "cmdline"), folder.string()));
+  for (const auto& one : fs::recursive_directory_iterator{folder})
+    CHECK_FALSE(contains(one.path().filename().string(), ".partial"));
+}
 
 }  // namespace support

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 /// \file
 /// comdml train --transport mpi, under mpirun. Skipped where there is none, or the program was built without MPI.
+#include <cmath>
+
 #include "support.hpp"
 
 using namespace support;
@@ -47,10 +49,22 @@ TEST_CASE("four ranks end with the bits of four agents in one process, by the sa
   CHECK(run({"evaluate", "--weights", (files / "there" / "model.safetensors").string()}).code == 0);
 }
 
+TEST_CASE("ranks average by MPI's own all-reduce when asked, and learn as well") {
+  if (!has_mpi()) return;
+  const ending library = shell(four_ranks + "--rounds 3 --json");
+  const ending native = shell(four_ranks + "--rounds 3 --json --collective native");
+  INFO(native.error);
+  REQUIRE(native.code == 0);
+  CHECK(native.result()["rounds"] == 3);
+  const double gap = double(native.result()["test_accuracy"]) - double(library.result()["test_accuracy"]);
+  CHECK(std::abs(gap) < .05);
+}
+
 TEST_CASE("what is wrong with the input of ranks is told once, and ends all") {
   if (!has_mpi()) return;
-  for (const std::string options : {"--agents 3", "--rounds 0", "--profile measured", "--come-and-go 0.1:0.5",
-                                    "--algorithm gossip", "--out /dev/null/x"}) {
+  for (const std::string options :
+       {"--agents 3", "--rounds 0", "--profile measured", "--come-and-go 0.1:0.5", "--algorithm gossip",
+        "--out /dev/null/x", "--collective native --weight-wire fp16"}) {
     CAPTURE(options);
     const ending end = shell(four_ranks + options);
     INFO(end.error);

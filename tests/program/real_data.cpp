@@ -1,24 +1,9 @@
 // SPDX-License-Identifier: BSL-1.0
 /// \file
 /// Real images, where they are at hand: COMDML_TEST_DATA names the directory that holds cifar10-lossless and mnist.
-#include <cstdlib>
-
 #include "support.hpp"
 
 using namespace support;
-
-namespace {
-
-fs::path data(const std::string& name) {
-  const char* const root = std::getenv("COMDML_TEST_DATA");
-  if (root == nullptr || !fs::is_directory(fs::path{root} / name)) {
-    MESSAGE("skipped: COMDML_TEST_DATA has no ", name);
-    return {};
-  }
-  return fs::path{root} / name;
-}
-
-}  // namespace
 
 TEST_CASE("CIFAR-10 trains and is evaluated") {
   const fs::path directory = data("cifar10-lossless");

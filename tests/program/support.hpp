@@ -5,10 +5,12 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <chrono>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -69,6 +71,7 @@ class scratch {
 
 struct ending {
   int code = -1;  ///< 128 + signal where a signal killed it
+  long peak = 0;  ///< of its memory, in KiB
   std::string out{};
   std::string error{};
 
@@ -100,6 +103,7 @@ class process {
     _exit(127);
   }
 
+  [[nodiscard]] pid_t id() const { return id_; }
   void signal(int number) const { kill(id_, number); }
 
   /// What it has said on standard error so far.
@@ -133,27 +137,28 @@ class process {
   ~process() {
     if (id_ <= 0 || ended()) return;
     kill(id_, SIGKILL);
-    waitpid(id_, &status_, 0);
+    wait4(id_, &status_, 0, &used_);
   }
   process(const process&) = delete;
   process& operator=(const process&) = delete;
 
   [[nodiscard]] ending wait() {
-    if (!ended_) waitpid(id_, &status_, 0);
+    if (!ended_) wait4(id_, &status_, 0, &used_);
     ended_ = true;
-    return {WIFEXITED(status_) ? WEXITSTATUS(status_) : 128 + WTERMSIG(status_), content(files_ / "out"),
-            content(files_ / "error")};
+    return {WIFEXITED(status_) ? WEXITSTATUS(status_) : 128 + WTERMSIG(status_), used_.ru_maxrss,
+            content(files_ / "out"), content(files_ / "error")};
   }
 
  private:
   bool ended() {
-    if (!ended_) ended_ = waitpid(id_, &status_, WNOHANG) == id_;
+    if (!ended_) ended_ = wait4(id_, &status_, WNOHANG, &used_) == id_;
     return ended_;
   }
 
   scratch files_;
   pid_t id_ = -1;
   int status_ = 0;
+  rusage used_{};
   bool ended_ = false;
 };
 
@@ -161,6 +166,16 @@ inline ending run(const std::vector<std::string>& arguments) { return process{ar
 
 /// Runs a script of the shell, in which "$0" is the program.
 inline ending shell(const std::string& script) { return process{{"-c", script, COMDML_PROGRAM}, "/bin/sh"}.wait(); }
+
+/// The folder of a data set in COMDML_TEST_DATA; empty, and said so, where it is not.
+inline fs::path data(const std::string& name) {
+  const char* const root = std::getenv("COMDML_TEST_DATA");
+  if (root == nullptr || !fs::is_directory(fs::path{root} / name)) {
+    MESSAGE("skipped: COMDML_TEST_DATA has no ", name);
+    return {};
+  }
+  return fs::path{root} / name;
+}
 
 /// A short training run with more options.
 inline std::vector<std::string> quick(const std::vector<std::string>& more) {

@@ -252,6 +252,16 @@ void require_member(T& transport, const group& members) {
 
 }  // namespace detail
 
+/// The sum that a collective has of its own for this transport (see Collective), if it has one and wants it.
+template <Transport T, Collective C>
+[[nodiscard]] std::optional<outcome> own_sum(T& transport, const C& collective, const group& members, tag what,
+                                             std::span<float> values, seconds deadline) {
+  if constexpr (requires { collective.sum(transport, members, what, values, deadline); })
+    return collective.sum(transport, members, what, values, deadline);
+  else
+    return std::nullopt;
+}
+
 /// Replaces `values` by their sum over all members: the same bits on every member and on every transport, unless the
 /// collective has a sum of its own for this transport (see Collective). All members
 /// must call it with equal group, collective, tag and number of values. If the outcome is not ok, `values` are
@@ -260,10 +270,8 @@ template <Transport T, Collective C>
 [[nodiscard]] outcome all_reduce(T& transport, const C& collective, const group& members, tag what,
                                  std::span<float> values, seconds deadline) {
   detail::require_member(transport, members);
-  if constexpr (requires {
-                  { collective.sum(transport, members, what, values, deadline) } -> std::same_as<outcome>;
-                })
-    return collective.sum(transport, members, what, values, deadline);
+  if (std::optional<outcome> done = own_sum(transport, collective, members, what, values, deadline))
+    return *std::move(done);
   const auto load = [values](const transfer& move) {
     const auto run = std::as_bytes(values.subspan(move.values.begin, move.values.size()));
     return std::vector<std::byte>(run.begin(), run.end());

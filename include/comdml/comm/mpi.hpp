@@ -20,6 +20,7 @@
 #include <mutex>
 #include <optional>
 #include <span>
+#include <stop_token>
 #include <string>
 #include <thread>
 #include <utility>
@@ -169,9 +170,10 @@ class mpi_engine {
 
   /// Replaces `values` by their sum over these agents, in whatever order this MPI sums. All of them call it, on their
   /// agents' threads, one after another for equal (epoch, members); the first time they make a communicator, during
-  /// which nothing else goes on: members that die in that moment leave the others hanging.
+  /// which nothing else goes on: members that die in that moment leave the others hanging. A stop request is a
+  /// time-out.
   [[nodiscard]] result sum(epoch_index epoch, std::span<const agent_id> members, std::span<float> values,
-                           seconds timeout) {
+                           seconds timeout, const std::stop_token& stop = {}) {
     const auto end = clock::now() + std::chrono::duration<double>{std::min(timeout.value(), 1e9)};
     auto one = std::make_unique<summing>(summing{std::vector(values.begin(), values.end()), MPI_REQUEST_NULL});
     {
@@ -187,7 +189,7 @@ class mpi_engine {
         detail::require_mpi(MPI_Test(&one->request, &done, MPI_STATUS_IGNORE), "the all-reduce");
       }
       if (done != 0) break;
-      if (clock::now() >= end) {
+      if (clock::now() >= end || stop.stop_requested()) {
         (void)one.release();  // MPI may write to it at any time
         group_broken_ = true;
         return result::timed_out;

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <optional>
 #include <span>
+#include <stop_token>
 
 #include "comdml/comm/collective.hpp"
 #include "comdml/comm/mpi.hpp"
@@ -23,19 +24,29 @@ struct mpi_sum {
     return halving_doubling{}.plan(members, count);
   }
 
-  /// Called by all_reduce. The members meet first, so that nobody waits in MPI for one that is not there.
+  /// Called by all_reduce.
   [[nodiscard]] outcome sum(mpi_endpoint& line, const group& members, tag what, std::span<float> values,
                             seconds deadline) const {
+    return sum(line, line, members, what, values, deadline);
+  }
+
+  /// The members meet first, by messages over `front`, which may be `line` or something before it, so that nobody waits
+  /// in MPI for one that is not there.
+  template <Transport T>
+  [[nodiscard]] outcome sum(T& front, mpi_endpoint& line, const group& members, tag what, std::span<float> values,
+                            seconds deadline) const {
     if (!line.engine().has_group(members.epoch, members.members())) {
-      const gathered met = all_gather(line, members, what, {}, deadline);
+      const gathered met = all_gather(front, members, what, {}, deadline);
       if (met.outcome.result != result::ok) return met.outcome;
       if (!line.flush(deadline)) return {result::timed_out, line.self(), {}};
     }
     const seconds left = deadline - line.clock().now();
-    const result how = line.engine().sum(members.epoch, members.members(), values, left);
+    const result how = line.engine().sum(members.epoch, members.members(), values, left, stop);
     return {how, how == result::ok ? std::nullopt : std::optional{line.self()},
             how == result::ok ? bytes{static_cast<double>(values.size_bytes())} : bytes{}};
   }
+
+  std::stop_token stop{};  ///< a request ends a sum that waits for others, as if its deadline had passed
 };
 static_assert(Collective<mpi_sum>);
 

@@ -18,6 +18,9 @@
 
 namespace comdml {
 
+/// How the name ends of a file that is being written; one whose writer was killed stays.
+inline constexpr std::string_view unfinished_suffix = ".partial";
+
 namespace detail {
 
 /// A file that goes away again unless it was moved to its place.
@@ -27,7 +30,7 @@ class temporary_file {
   explicit temporary_file(const std::filesystem::path& beside) {
     for (int number = 0; descriptor_ < 0; ++number) {
       path_ = beside;
-      path_ += text(".", ::getpid(), "-", number, ".partial");
+      path_ += text(".", ::getpid(), "-", number, unfinished_suffix);
       descriptor_ = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
       if (descriptor_ < 0 && errno != EEXIST) fail();
     }

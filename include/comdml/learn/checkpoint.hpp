@@ -70,6 +70,7 @@ class checkpoints {
     const auto later = std::ranges::upper_bound(all, now.round);
     forget({later, all.end()});
     if (later - all.begin() > 2) forget({all.begin(), later - 2});
+    forget_unfinished();
   }
   /// Removes all of them: a run that begins anew has none.
   void clear() const { forget(rounds()); }
@@ -171,6 +172,16 @@ class checkpoints {
   void forget(std::span<const round_index> old) const {
     std::error_code ignored;
     for (const round_index round : old) std::filesystem::remove(file_of(round), ignored);
+  }
+  /// What a writer that was killed has left: nobody else writes here.
+  void forget_unfinished() const {
+    std::error_code ignored;
+    std::vector<std::filesystem::path> left;
+    for (const auto& entry : std::filesystem::directory_iterator{folder_, ignored}) {
+      const std::string name = entry.path().filename().string();
+      if (name.starts_with(prefix) && name.ends_with(unfinished_suffix)) left.push_back(entry.path());
+    }
+    for (const auto& file : left) std::filesystem::remove(file, ignored);
   }
 
   std::filesystem::path folder_;

@@ -191,13 +191,19 @@ class lifeline {
       asked = false;
       // Who asks next does so one after the other: in the order of their ids.
       const double turns = 1 + static_cast<double>(self().value + 1) / static_cast<double>(agents_);
+      std::set<agent_id> away = ear_.gone();
       for (seconds until = line_.clock().now() + how_.patience * turns; line_.clock().now() < until;) {
         if (formed_) return turn::again;
         if (told_) return catch_up(give_up);
         const std::uint16_t before = promised_;
-        const comm::delivery got = ear_.hear({}, until);
+        const comm::delivery got = ear_.hear({}, std::min(until, line_.clock().now() + interval()));
         if (got.result == comm::result::ok) handle(got);
         if (promised_ > before) until = line_.clock().now() + how_.patience * turns;
+        if (got.result != comm::result::timed_out) continue;
+        // Whoever was away when this agent asked may be back, and knows more: perhaps the agent itself was cut off.
+        if (!std::ranges::includes(ear_.gone(), away)) break;
+        away = ear_.gone();
+        ear_.listen_to_all();
       }
     }
     throw run_error{text("agent ", self(), ", round ", now_.round.value + 1, ": too few of the ",
@@ -216,6 +222,9 @@ class lifeline {
 
  private:
   enum class word : std::uint8_t { prepare = 1, promise, epoch, standing, join, welcome };
+
+  /// How often the agent looks who is there when it cannot go on.
+  [[nodiscard]] seconds interval() const { return std::min(how_.patience * .5, seconds{1}); }
 
   [[nodiscard]] seconds limited(seconds deadline) {
     if (!how_.wanted) return deadline;
@@ -381,7 +390,6 @@ class lifeline {
   [[nodiscard]] bool join(seconds give_up, std::span<const agent_id> founders = {}) {
     joining_ = true;
     invitation_.reset();
-    const seconds interval = std::min(how_.patience * .5, seconds{1});
     const auto done = [&] { return invitation_ || formed_ || founded_by(founders); };
     for (std::size_t asked = 0; !done() && line_.clock().now() < give_up; ++asked) {
       ear_.listen_to_all();  // some may not have been there before
@@ -391,7 +399,7 @@ class lifeline {
         write_request(message, {began_, i == asked % line_.peers().size(), life_, saved_});
         ear_.tell(line_.peers()[i], message);
       }
-      const seconds until = line_.clock().now() + interval;
+      const seconds until = line_.clock().now() + interval();
       while (!done()) {
         const comm::delivery got = ear_.hear({}, until);
         if (got.result == comm::result::timed_out) break;

@@ -228,80 +228,68 @@ class local_training {
     }
   }
 
+  /// What the slow agent of a pair trains: the first units, and the auxiliary head that stands for the rest.
+  [[nodiscard]] split::part<float> kept_of(const pairing::assignment& pair) {
+    return split::part_of(model_.net, trained.body, split::kept_units(model_.net, pair.split));
+  }
+  [[nodiscard]] split::part<float> auxiliary_of(const pairing::assignment& pair) {
+    const std::size_t h = model_.head_of(pair.split);
+    return split::part_of(model_.heads[h], trained.heads[h], {0, model_.heads[h].units()});
+  }
+
+  /// One own mini-batch through what the slow agent keeps. \returns the message that crosses the cut
+  [[nodiscard]] std::vector<std::byte> train_kept(const pairing::assignment& pair, std::size_t images) {
+    const std::size_t h = model_.head_of(pair.split);
+    std::vector<std::byte> message;
+    compute_share(fleet_.self(), model_.entry_of(pair.split, pair.codec).slow_share, images, [&](workspace& memory) {
+      loader_.next(batch_);
+      const split::slow_side side{model_.net, model_.heads[h], pair.split, settings_.loss, settings_.optimizer};
+      const nn::loss_result result =
+          side.step(kept_of(pair), auxiliary_of(pair), batch_.inputs, batch_.labels, learning_rate_, memory, exec_,
+                    [&](std::span<const float> z) {
+                      split::encode_smashed(model_.codec_of(pair.codec), model_.net.output_shape(pair.split.value - 1),
+                                            z, batch_.labels, message);
+                    });
+      finite = finite && std::isfinite(result.sum);
+      ++trained.body.optimizer.updates;
+      ++trained.heads[h].optimizer.updates;
+    });
+    return message;
+  }
+
   /// \returns whether the helper was there for all of it
   bool train_kept_units(const pairing::assignment& pair) {
-    const std::size_t h = model_.head_of(pair.split);
-    const auto& head = model_.heads[h];
-    const split::slow_side side{model_.net, head, pair.split, settings_.loss, settings_.optimizer};
-    const auto kept = [&] {
-      return split::part_of(model_.net, trained.body, split::kept_units(model_.net, pair.split));
-    };
-    const auto auxiliary = [&] { return split::part_of(head, trained.heads[h], {0, head.units()}); };
-    const double share = model_.entry_of(pair.split, pair.codec).slow_share;
-    const comm::wire_codec& codec = model_.codec_of(pair.codec);
-    const image_shape shape = model_.net.output_shape(pair.split.value - 1);
-    std::vector<std::byte> message;
     bool helped = true;
     for_each_own_batch([&](std::size_t images) {
       helped = helped && !fleet_.gone(pair.fast);
       if (!helped) return;
-      compute_share(fleet_.self(), share, images, [&](workspace& memory) {
-        loader_.next(batch_);
-        const nn::loss_result result = side.step(
-            kept(), auxiliary(), batch_.inputs, batch_.labels, learning_rate_, memory, exec_,
-            [&](std::span<const float> z) { split::encode_smashed(codec, shape, z, batch_.labels, message); });
-        finite = finite && std::isfinite(result.sum);
-        ++trained.body.optimizer.updates;
-        ++trained.heads[h].optimizer.updates;
-      });
+      std::vector<std::byte> message = train_kept(pair, images);
       activation_bytes += bytes{static_cast<double>(message.size())};
       const seconds sending = fleet_.transport().clock().now();
-      helped =
-          fleet_.reached("sending activations", pair.fast,
-                         fleet_.transport().send(pair.fast, stream_, std::exchange(message, {}), seconds::infinity()));
+      helped = fleet_.reached("sending activations", pair.fast,
+                              fleet_.transport().send(pair.fast, stream_, std::move(message), seconds::infinity()));
       fleet_.record(activity::sending, pair.fast, sending);
     });
-    finite = finite && all_finite(kept()) && all_finite(auxiliary());
+    finite = finite && all_finite(kept_of(pair)) && all_finite(auxiliary_of(pair));
     return helped;
   }
 
   /// What the pair would have trained, by this agent alone, from the start: the same mini-batches, through the same
   /// codec, to the same bits.
   void train_both_sides(const pairing::assignment& pair, const replica& common) {
-    const std::size_t h = model_.head_of(pair.split);
-    const auto& head = model_.heads[h];
-    const fleet::split_cost& entry = model_.entry_of(pair.split, pair.codec);
-    const comm::wire_codec& codec = model_.codec_of(pair.codec);
-    const image_shape shape = model_.net.output_shape(pair.split.value - 1);
     trained = common;
     own_tail = unfinished_ = true;  // another loss may end this at any batch
     finite = true;
     guests = {{.id = fleet_.self(),
                .cut = pair.split,
-               .codec = &codec,
-               .fast_share = entry.fast_share,
+               .codec = &model_.codec_of(pair.codec),
+               .fast_share = model_.entry_of(pair.split, pair.codec).fast_share,
                .state = common.body,
                .batches_left = 0}};
-    const auto kept = [&] {
-      return split::part_of(model_.net, trained.body, split::kept_units(model_.net, pair.split));
-    };
-    const auto auxiliary = [&] { return split::part_of(head, trained.heads[h], {0, head.units()}); };
-    std::vector<std::byte> message;
-    for_each_own_batch([&](std::size_t images) {
-      compute_share(fleet_.self(), entry.slow_share, images, [&](workspace& memory) {
-        loader_.next(batch_);
-        const split::slow_side side{model_.net, head, pair.split, settings_.loss, settings_.optimizer};
-        const nn::loss_result result = side.step(
-            kept(), auxiliary(), batch_.inputs, batch_.labels, learning_rate_, memory, exec_,
-            [&](std::span<const float> z) { split::encode_smashed(codec, shape, z, batch_.labels, message); });
-        finite = finite && std::isfinite(result.sum);
-        ++trained.body.optimizer.updates;
-        ++trained.heads[h].optimizer.updates;
-      });
-      train_tail(guests.front(), message);
-    });
-    finite = finite && all_finite(kept()) && all_finite(auxiliary()) && guests.front().finite &&
-             all_finite(tail_of(guests.front()));
+    guest& tail = guests.front();
+    for_each_own_batch([&](std::size_t images) { train_tail(tail, train_kept(pair, images)); });
+    finite = finite && all_finite(kept_of(pair)) && all_finite(auxiliary_of(pair)) && tail.finite &&
+             all_finite(tail_of(tail));
     unfinished_ = false;
   }
 
@@ -309,10 +297,11 @@ class local_training {
     return split::part_of(model_.net, g.state, split::handed_over_units(model_.net, g.cut));
   }
 
-  /// One mini-batch of activations through a tail.
-  void train_tail(guest& g, std::span<const std::byte> message) {
+  /// One mini-batch of activations through a tail. The message is freed before, see fleet::guest_memory.
+  void train_tail(guest& g, std::vector<std::byte> message) {
     split::decode_smashed(*g.codec, message, model_.net.output_shape(g.cut.value - 1), model_.net.classes(),
                           settings_.batch + 1, activations_, labels_);
+    std::vector<std::byte>{}.swap(message);
     compute_share(g.id, g.fast_share, labels_.size(), [&](workspace& memory) {
       const split::fast_side side{model_.net, g.cut, settings_.loss, settings_.optimizer};
       count(g.loss, side.step(tail_of(g), activations_, labels_, learning_rate_, memory, exec_), labels_.size(),
@@ -362,7 +351,7 @@ class local_training {
     if (waiting.empty()) return false;
     fleet_.listen();
     const seconds start = fleet_.transport().clock().now();
-    const comm::delivery message = fleet_.transport().receive_any(waiting, deadline);
+    comm::delivery message = fleet_.transport().receive_any(waiting, deadline);
     const bool polled = deadline <= start;
     if (message.result == comm::result::timed_out && polled) return false;
     const auto from = std::ranges::find(guests, message.from, &guest::id);
@@ -371,7 +360,7 @@ class local_training {
       return true;
     }
     fleet_.record(activity::waiting, message.from, start);
-    train_tail(*from, message.data);
+    train_tail(*from, std::move(message.data));
     --from->batches_left;
     return true;
   }

@@ -7,8 +7,10 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -187,15 +189,14 @@ class peers {
   bytes sum(const C& collective, message_kind kind, std::span<float> values, const W& codec) {
     const seconds begin = line_.clock().now();
     constexpr seconds forever = seconds::infinity();
-    comm::outcome done;
-    if constexpr (requires(T & own) { collective.sum(own, group_, tag(kind), values, forever); })
-      // A transport's own sum hears nothing of losses, which whoever chooses it must not want to survive.
-      done = comm::all_reduce(line_.direct(), collective, group_, tag(kind), values, forever, codec);
-    else
-      done = comm::all_reduce(line_, collective, group_, tag(kind), values, forever, codec);
-    require_ok("the all-reduce", done.culprit.value_or(self()), done.result);
+    std::optional<comm::outcome> done;
+    // A transport's own sum hears nothing of losses, which whoever chooses it must not want to survive.
+    if (std::string_view{codec.name} == comm::fp32::name)
+      done = comm::own_sum(line_.direct(), collective, group_, tag(kind), values, forever);
+    if (!done) done = comm::all_reduce(line_, collective, group_, tag(kind), values, forever, codec);
+    require_ok("the all-reduce", done->culprit.value_or(self()), done->result);
     record(activity::all_reduce, self(), begin);
-    return done.sent;
+    return done->sent;
   }
 
   /// \throws run_error that names the agents whose digest is not that of the first one

@@ -19,7 +19,12 @@ namespace comdml::testing {
 struct partition {
   seconds from{};
   seconds until{};
-  std::vector<agent_id> side{};  ///< ascending
+  std::vector<agent_id> side{};           ///< ascending
+  seconds noticed = seconds::infinity();  ///< when it has lasted so long, the other side counts as lost until its end
+
+  [[nodiscard]] bool separates(agent_id a, agent_id b) const {
+    return std::ranges::binary_search(side, a) != std::ranges::binary_search(side, b);
+  }
 };
 /// An agent does nothing for a while, as one that was stopped.
 struct freeze {
@@ -50,10 +55,21 @@ struct fault_schedule {
   std::vector<death> restarts{};
 
   [[nodiscard]] bool separates(seconds when, agent_id a, agent_id b) const {
+    return std::ranges::any_of(
+        partitions, [&](const partition& cut) { return cut.from <= when && when < cut.until && cut.separates(a, b); });
+  }
+  /// Whether the agents know then that they are separated.
+  [[nodiscard]] bool visibly_separates(seconds when, agent_id a, agent_id b) const {
     return std::ranges::any_of(partitions, [&](const partition& cut) {
-      return cut.from <= when && when < cut.until &&
-             std::ranges::binary_search(cut.side, a) != std::ranges::binary_search(cut.side, b);
+      return cut.from + cut.noticed <= when && when < cut.until && cut.separates(a, b);
     });
+  }
+  /// When agents next find out that they are separated.
+  [[nodiscard]] seconds next_notice(seconds after) const {
+    seconds next = seconds::infinity();
+    for (const partition& cut : partitions)
+      if (const seconds then = cut.from + cut.noticed; then > after && then < cut.until) next = std::min(next, then);
+    return next;
   }
 
   friend std::ostream& operator<<(std::ostream& out, const fault_schedule& what) {
@@ -63,6 +79,7 @@ struct fault_schedule {
     for (const partition& cut : what.partitions) {
       out << "; from " << cut.from.value() << " to " << cut.until.value() << " s apart:";
       for (const agent_id id : cut.side) out << ' ' << id;
+      if (cut.noticed < cut.until - cut.from) out << ", noticed after " << cut.noticed.value() << " s";
     }
     for (const freeze& one : what.freezes)
       out << "; agent " << one.agent << " stands still from " << one.from.value() << " s for " << one.duration.value()
@@ -94,6 +111,7 @@ struct fault_schedule {
     cut.until = cut.from + length * rng.uniform(0, 1.5);
     for (std::uint32_t i = 0; i < agents; ++i)
       if (one_in(3)) cut.side.push_back(agent_id{i});
+    if (one_in(2)) cut.noticed = (cut.until - cut.from) * rng.uniform();
     drawn.partitions.push_back(cut);
   }
   if (one_in(3)) drawn.freezes.push_back({some_agent(), length * rng.uniform(), length * rng.uniform(0, 1)});

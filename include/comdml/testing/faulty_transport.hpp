@@ -46,6 +46,7 @@ class faulty_transport {
 
   [[nodiscard]] comm::result send(agent_id to, const comm::tag& what, std::vector<std::byte> data, seconds deadline) {
     suffer();
+    if (faults_.visibly_separates(line_.clock().now(), self(), to)) return comm::result::peer_lost;
     comm::message_writer labelled;
     labelled.write(line_.clock().now().value()).write(sent_[to]++).write_rest(data);
     const comm::result how = line_.send(to, what, labelled.take(), deadline);
@@ -67,12 +68,15 @@ class faulty_transport {
       }
       std::vector<comm::channel> open;
       for (const comm::channel& one : channels)
-        if (!ended.contains(one.from))
+        if (faults_.visibly_separates(line_.clock().now(), self(), one.from))
+          return {comm::result::peer_lost, one.from, one.tag};
+        else if (!ended.contains(one.from))
           open.push_back(one);
         else if (!faults_.silent && !is_late(channels, one.from))
           return {comm::result::peer_lost, one.from, one.tag};
-      const comm::delivery got =
-          line_.receive_any(open, first == late_.end() ? deadline : std::min(deadline, first->arrival));
+      seconds until = std::min(deadline, faults_.next_notice(line_.clock().now()));
+      if (first != late_.end()) until = std::min(until, first->arrival);
+      const comm::delivery got = line_.receive_any(open, until);
       if (got.result == comm::result::ok)
         take(got);
       else if (got.result == comm::result::peer_lost)

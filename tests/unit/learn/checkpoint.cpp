@@ -273,6 +273,8 @@ TEST_CASE(
   const fs::path folder = files / "run";
   const learn::checkpoints three{folder, 3, "job"};
   const auto keep = std::make_shared<const learn::checkpoints>(three);
+  fs::create_directories(folder);
+  std::ofstream{folder / "round-000003.checkpoint.77-0.partial"} << "of a writer that was killed";
   const auto past = resume_run(quick<job>(7), unlike(2), {.keep = keep});
   CHECK(three.rounds() == std::vector{round_index{6}, round_index{7}});  // the last one, because the run is over
   CHECK(std::distance(fs::directory_iterator{folder}, {}) == 2);

@@ -76,9 +76,9 @@ TEST_CASE("memory bounds a star") {
     return most;
   };
   CHECK(count() > 1);
-  for (auto& agent : fleet.agents) agent.memory = megabytes(75);  // 3 x 10 + 4 x 1.25 .. 5 for each
+  for (auto& agent : fleet.agents) agent.memory = megabytes(115);  // 3 x 10 + 7 x 1.25 .. 5 for each
   CHECK(count() <= 2);
-  for (auto& agent : fleet.agents) agent.memory = megabytes(51);
+  for (auto& agent : fleet.agents) agent.memory = megabytes(70);
   CHECK(count() == 1);
   for (auto& agent : fleet.agents) agent.memory = megabytes(30);
   CHECK(count() == 0);
