@@ -273,9 +273,9 @@ concept Transport = requires(T transport, agent_id peer, const comm::tag& what, 
 /// An all-reduce algorithm, written as data: who sends which part of the vector to whom in which step, for `members`
 /// ranks and `count` values. The same schedule runs on every transport, so the bits are the same on all.
 ///
-/// A collective may also have `sum(transport, group, tag, values, deadline)` for transports whose engine sums by itself:
-/// all_reduce calls it there in place of the schedule. It returns a comm::outcome, or an optional one: nothing where the
-/// schedule is to be used. It promises the same bits on all members only.
+/// A collective may also have `sum(transport, group, tag, values, deadline)` for transports whose engine sums by
+/// itself: all_reduce calls it there in place of the schedule. It returns a comm::outcome, or an optional one: nothing
+/// where the schedule is to be used. It promises the same bits on all members only.
 template <class C>
 concept Collective = std::copy_constructible<C> &&
     requires(const C collective, std::size_t members, std::size_t count) {
