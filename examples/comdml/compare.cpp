@@ -338,7 +338,11 @@ int compare(const compare_options& o, const std::string& typed) {
                      {"folder", found.folder}});
   }
   compare_findings(all, findings);
-  const json sweep{{"schema", 1}, {"title", all.title}, {"command", typed}, {"runs", std::move(index)}};
+  const json sweep{{"schema", 1},
+                   {"title", all.title},
+                   {"command", typed},
+                   {"target_accuracy", all.learn ? json(all.target) : json(nullptr)},
+                   {"runs", std::move(index)}};
   comdml::replace_file(folder / "sweep.json", sweep.dump(1, ' ', false, json::error_handler_t::replace) + '\n');
   const std::string table = table_as_json(all, findings);
   comdml::replace_file(folder / "table.csv", table_as_csv(all, findings));

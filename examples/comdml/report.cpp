@@ -75,6 +75,7 @@ sweep_entry load_sweep(const fs::path& folder) {
     comdml::report::sweep_index index = comdml::report::read_sweep_index(folder / "sweep.json");
     sweep.title = std::move(index.title);
     sweep.command = std::move(index.command);
+    sweep.target = index.target;
     std::size_t missing = 0;
     for (comdml::report::sweep_index::item& item : index.runs) {
       if (!is_file(item.folder / "metrics.jsonl")) {

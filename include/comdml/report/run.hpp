@@ -127,6 +127,7 @@ struct sweep_entry {
   std::string command;
   std::vector<run_entry> runs{};  ///< at least one
   std::vector<std::string> notes{};
+  std::optional<double> target{};  ///< accuracy, 0 .. 1, that its algorithms are compared at; empty: what all reached
 };
 
 }  // namespace comdml::report

@@ -308,16 +308,18 @@ struct sweep_index {
   std::string title;
   std::string command;
   std::vector<item> runs{};
+  std::optional<double> target{};  ///< see sweep_entry
 };
 
-/// sweep.json: `schema` 1, `title`, `command`, and `runs`, each with `name`, `algorithm`, `setting`, `seed` (number or
-/// string) and `folder`, a path inside the sweep's.
+/// sweep.json: `schema` 1, `title`, `command`, `target_accuracy` (may be missing, or null), and `runs`, each with
+/// `name`, `algorithm`, `setting`, `seed` (number or string) and `folder`, a path inside the sweep's.
 [[nodiscard]] inline sweep_index read_sweep_index(const std::filesystem::path& file) {
   const nlohmann::json parsed = detail::parse(
       file.string(), read_text_file(file, {.most = 1u << 26, .what = "a sweep", .if_missing = "", .if_too_large = ""}));
   const detail::hostile object{file.string(), parsed};
   object.require_schema(1);
   sweep_index index{object.words("title"), object.has("command") ? object.words("command", 1'000'000) : std::string{}};
+  index.target = object.known("target_accuracy", 0, 1);
   std::size_t count = 0;
   for (const nlohmann::json& entry : object.list("runs")) {
     const detail::hostile one = object.part(text("run ", ++count), entry);

@@ -179,18 +179,24 @@ class palette {
   if (usual != all.groups.end()) return *usual;
   const auto mean = [&](const run_group& group) {
     double sum = 0;
-    for (const run_entry* run : group.runs) sum += target > 0 ? *time_to(*run, target) : run->time_of(run->last());
+    for (const run_entry* run : group.runs)
+      sum += target > 0 ? time_to(*run, target).value_or(std::numeric_limits<double>::infinity())
+                        : run->time_of(run->last());
     return sum / static_cast<double>(group.runs.size());
   };
   return *std::ranges::max_element(all.groups, {}, mean);
 }
 
 /// One setting: a table, accuracy curves, and bars of time.
-[[nodiscard]] inline std::string comparison_section(const comparison& all, const palette& colors) {
-  const double target = common_accuracy(all);
-  const std::string goal = target > 0 ? "to " + fixed(100 * target, 0) + " %" : "in all";
+/// \param wanted  the accuracy to be reached; empty: what all reached
+[[nodiscard]] inline std::string comparison_section(const comparison& all, const palette& colors,
+                                                    const std::optional<double>& wanted) {
+  const double common = common_accuracy(all);
+  const double target = common > 0 ? wanted.value_or(common) : 0;
+  const bool whole = std::abs(100 * target - std::round(100 * target)) < 1e-9;
+  const std::string goal = target > 0 ? "to " + fixed(100 * target, whole ? 0 : 1) + " %" : "in all";
   const auto time_of = [&](const run_entry& run) {
-    return target > 0 ? *time_to(run, target) : run.time_of(run.last());
+    return target > 0 ? time_to(run, target) : std::optional{run.time_of(run.last())};
   };
   const run_group& reference = reference_of(all, target);
   bool simulated = true;
@@ -210,7 +216,7 @@ class palette {
   double longest = 0, longest_round = 0;
   for (const run_group& group : all.groups)
     for (const run_entry* run : group.runs) {
-      longest = std::max(longest, time_of(*run));
+      longest = std::max(longest, time_of(*run).value_or(0));
       longest_round = std::max(longest_round, run->time_of(run->last()) / static_cast<double>(run->last().round));
     }
   for (const run_group& group : all.groups) {
@@ -218,22 +224,28 @@ class palette {
     for (const run_entry* run : group.runs) {
       const auto count = static_cast<double>(run->last().round);
       if (run->accuracy()) accuracy.push_back(*run->accuracy());
-      time.push_back(time_of(*run));
+      const std::optional<double> needed = time_of(*run);
+      if (needed) time.push_back(*needed);
       per_round.push_back(run->time_of(run->last()) / count);
       sent.push_back((run->last().activation_bytes + run->last().weight_bytes) / count);
       // Of the same seed, where there is one: the same fleet and the same data.
       const auto same = std::ranges::find(reference.runs, run->seed, [](const run_entry* one) { return one->seed; });
-      if (same != reference.runs.end() && time_of(**same) > 0) saved.push_back(1 - time.back() / time_of(**same));
+      const std::optional<double> usual = same != reference.runs.end() ? time_of(**same) : std::nullopt;
+      if (needed && usual && *usual > 0) saved.push_back(1 - *needed / *usual);
     }
+    const bool reached = time.size() == group.runs.size();
     const mean_and_spread span = spread_of(time);
     sums.rows.push_back({group.algorithm, text(group.runs.size()),
                          with_spread(spread_of(accuracy), quantity_kind::share),
-                         with_spread(span, quantity_kind::time, longest),
-                         &group == &reference ? "" : with_spread(spread_of(saved), quantity_kind::share),
+                         reached ? with_spread(span, quantity_kind::time, longest)
+                                 : text("not reached by ", group.runs.size() - time.size(), " of ", group.runs.size()),
+                         &group == &reference || !reached ? "" : with_spread(spread_of(saved), quantity_kind::share),
                          with_spread(spread_of(per_round), quantity_kind::time, longest_round),
                          with_spread(spread_of(sent), quantity_kind::size)});
-    bars.bars.push_back({group.algorithm, span.mean, colors(group.algorithm), {}, {}, duration(span.mean, longest)});
-    if (span.count > 1) bars.bars.back().spread = {span.low, span.high};
+    if (reached) {
+      bars.bars.push_back({group.algorithm, span.mean, colors(group.algorithm), {}, {}, duration(span.mean, longest)});
+      if (span.count > 1) bars.bars.back().spread = {span.low, span.high};
+    }
     rounds.curves.push_back(mean_over_rounds(group, colors(group.algorithm)));
     times.curves.push_back(mean_over_time(group, colors(group.algorithm)));
   }
@@ -242,17 +254,20 @@ class palette {
   return drawn(sums) +
          paragraph(
              text("Time ", goal,
-                  target > 0  ? ": until the test accuracy was first at least that, which every run here has reached. "
-                  : evaluated ? ": of all rounds, for some run was never evaluated. "
-                              : ": of all rounds. ",
+                  wanted && target > 0 ? ": until the test accuracy was first at least that, the sweep's target. "
+                  : target > 0 ? ": until the test accuracy was first at least that, which every run here has reached. "
+                  : evaluated  ? ": of all rounds, for some run was never evaluated. "
+                               : ": of all rounds. ",
                   seeds > 1 ? "± is one standard deviation over seeds." : ""),
              "quiet") +
          "<div class=\"columns\">" +
          (evaluated ? figure("Over rounds", rounds, band) +
                           figure(simulated ? "Over simulated time" : "Over real time", times, band)
                     : std::string{}) +
-         figure("Time " + goal, drawn(bars),
-                seeds > 1 ? "Bar: mean over seeds. Line: from the fastest to the slowest run." : "", {}) +
+         (bars.bars.empty()
+              ? std::string{}
+              : figure("Time " + goal, drawn(bars),
+                       seeds > 1 ? "Bar: mean over seeds. Line: from the fastest to the slowest run." : "", {})) +
          "</div>";
 }
 
@@ -305,7 +320,8 @@ class palette {
   for (const run_entry& run : sweep.runs)
     for (const std::string& note : run.notes) body += paragraph(run.name + ": " + note, "note");
   for (const comparison& one : all)
-    body += section(one.setting.empty() ? "Algorithms compared" : one.setting, detail::comparison_section(one, colors));
+    body += section(one.setting.empty() ? "Algorithms compared" : one.setting,
+                    detail::comparison_section(one, colors, sweep.target));
 
   const run_entry& shown = detail::closer(sweep.runs, closer);
   body += section("A closer look at one run",

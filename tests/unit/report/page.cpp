@@ -327,4 +327,11 @@ TEST_CASE("algorithms are compared at an accuracy that all runs reached") {
   CHECK(contains(page, "time to 80 %"));
   CHECK(contains(page, "saved against allreduce"));
   CHECK(contains(page, "comdml compare"));
+
+  // A sweep's own target is kept, and who has not reached it is said so.
+  const std::string aimed = html(sweep_entry{.title = "s", .command = "", .runs = runs, .target = .875});
+  CHECK(contains(aimed, "time to 87.5 %"));
+  CHECK(contains(aimed, "not reached by 1 of 2"));
+  CHECK_FALSE(contains(aimed, "which every run here has reached"));
+  CHECK_FALSE(contains(html(sweep_entry{.title = "s", .command = "", .runs = runs, .target = .8}), "not reached"));
 }
