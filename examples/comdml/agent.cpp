@@ -20,6 +20,7 @@
 #include "agent_log.hpp"
 #include "agent_watch.hpp"
 #include "commands.hpp"
+#include "comdml/core/digest.hpp"
 #include "comdml/core/errors.hpp"
 #include "comdml/learn/checkpoint.hpp"
 #include "comdml/learn/history.hpp"
@@ -81,10 +82,33 @@ std::optional<learn::checkpoint> saved_run(const learn::checkpoints& folder, con
   return saved;
 }
 
+/// With whom the run begins, ascending.
+std::vector<agent_id> founders_of(const agent_config& config) {
+  std::vector<agent_id> founders;
+  const auto add = [&](std::uint64_t id, bool later) {
+    if (!later) founders.push_back(agent_id{static_cast<std::uint32_t>(id)});
+  };
+  add(*config.agent.id, config.agent.later);
+  for (const peer_options& peer : config.peers) add(*peer.id, peer.later);
+  std::ranges::sort(founders);
+  return founders;
+}
+
+/// Of all that agents who take part in one run must be told alike.
+std::uint64_t fleet_digest(std::uint64_t settings, const agent_config& config) {
+  comdml::digest64 all;
+  const auto add = [&](std::uint64_t number) { all.update(std::as_bytes(std::span{&number, 1})); };
+  add(settings);
+  add(config.survival.quorum);  // or two sides of a split network might both go on
+  for (const agent_id one : founders_of(config)) add(one.value);
+  return all.value();
+}
+
 std::span<const std::byte> bytes_of(const std::string& what) { return std::as_bytes(std::span{what}); }
 
-/// Until all others are there, or one of them takes part in rounds already.
-void wait_for_fleet(zeromq_line& line, agent_board& board, agent_log& log, const std::stop_token& stop) {
+/// Until all of `founders` are there, or one of them takes part in rounds already.
+void wait_for_fleet(zeromq_line& line, const std::vector<agent_id>& founders, agent_board& board, agent_log& log,
+                    const std::stop_token& stop) {
   constexpr comdml::seconds while_looking{.5};
   std::optional<std::vector<agent_id>> told;
   const auto is_there = [&](agent_id peer) {
@@ -92,7 +116,8 @@ void wait_for_fleet(zeromq_line& line, agent_board& board, agent_log& log, const
     return seen && is_running({reinterpret_cast<const char*>(seen->data.data()), seen->data.size()});
   };
   while (true) {
-    const std::vector<agent_id> missing = line.missing(told ? while_looking : comdml::seconds{});
+    std::vector<agent_id> missing = line.missing(told ? while_looking : comdml::seconds{});
+    std::erase_if(missing, [&](agent_id one) { return !std::ranges::binary_search(founders, one); });
     if (stop.stop_requested()) throw learn::interrupted{};
     const bool changed = told != missing;
     told = missing;
@@ -118,6 +143,7 @@ int run_configured(const agent_config& config, const std::string& typed) {
   agent_board board{task, *config.agent.id};
   agent_watch watch{log, board};
   const std::uint64_t settings = settings_digest(task, config.agent.own_data);
+  const std::uint64_t fleet = fleet_digest(settings, config);
 
   learn::control kept;
   if (!config.checkpoint.folder.empty()) {
@@ -139,7 +165,8 @@ int run_configured(const agent_config& config, const std::string& typed) {
                                 .patience = comdml::seconds{config.survival.patience},
                                 .endurance = comdml::seconds{config.survival.endurance},
                                 .quorum = config.survival.quorum},
-                   .life = std::random_device{}() | 1u};
+                   .life = std::random_device{}() | 1u,
+                   .founders = founders_of(config)};
 
   zeromq_line* to = nullptr;
   const auto tell_round = [&](const learn::round_report& report) {
@@ -153,13 +180,20 @@ int run_configured(const agent_config& config, const std::string& typed) {
     hold.keep = kept.keep;
     hold.resume = kept.resume;
     try {
-      zeromq_line line{config, settings, heartbeat_of(task), hold.stop,
-                       [&](const auto& event) { watch.on_event(event); }};
+      const auto status = [&] {
+        const std::string told = board.text();
+        return std::vector(bytes_of(told).begin(), bytes_of(told).end());
+      };
+      zeromq_line line{config,
+                       fleet,
+                       heartbeat_of(task),
+                       hold.stop,
+                       {.on_event = [&](const auto& event) { watch.on_event(event); }, .observed = status}};
       to = &line;
       log.write(log_level::info, text("agent ", *config.agent.id, " listens at ", line.address(), ", public key ",
-                                      line.public_key(), ", settings ", hexadecimal(settings), ", ",
+                                      line.public_key(), ", settings ", hexadecimal(fleet), ", ",
                                       task.shards[*config.agent.id].size(), " images of ", task.options.dataset));
-      wait_for_fleet(line, board, log, hold.stop);
+      wait_for_fleet(line, place.founders, board, log, hold.stop);
       line.restart_clock();
       run_agent(task, line.transport(), place, past, observer, hold);
     } catch (const learn::interrupted&) {

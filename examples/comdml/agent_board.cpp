@@ -96,6 +96,7 @@ agent_board::agent_board(const train_task& task, std::uint64_t agent) {
             {"train_loss", nullptr},
             {"digest", nullptr},
             {"elapsed_seconds", 0},
+            {"round_unix_time", nullptr},
             {"last_error", nullptr},
             {"last_error_unix_time", nullptr},
             {"unix_time", unix_time()}};
@@ -132,6 +133,7 @@ void agent_board::on_round(const comdml::learn::round_report& report) {
   board_["train_loss"] = report.train_loss;
   board_["digest"] = hexadecimal(report.digest);
   board_["elapsed_seconds"] = report.elapsed.value();
+  board_["round_unix_time"] = unix_time();
 }
 
 std::string agent_board::text() const {
@@ -164,8 +166,10 @@ std::string screen_of(const std::string& board) {
     line("agent", text(told.at("agent").get<std::uint64_t>(), ", ", phase, ", told ",
                        age_of(told.at("unix_time").get<double>())));
     if (phase == "waiting") line("missing", listed(told.at("missing")));
+    const json& ended = told.at("round_unix_time");
     line("round", text(told.at("round").get<std::uint64_t>(), " of ", told.at("rounds").get<std::uint64_t>(), ", ",
-                       fixed(told.at("elapsed_seconds").get<double>(), 1), " s"));
+                       fixed(told.at("elapsed_seconds").get<double>(), 1), " s",
+                       ended.is_null() ? "" : ", ended " + age_of(ended.get<double>())));
     line("members", listed(told.at("members")));
     line("lost", listed(told.at("lost")));
     std::string pairs;

@@ -3,6 +3,7 @@
 /// The configuration of an agent.
 #include "agent_config.hpp"
 
+#include <algorithm>
 #include <cstddef>
 #include <set>
 
@@ -39,6 +40,7 @@ void read_peers(const std::filesystem::path& file, config_reader& all, agent_con
     table.count("id", peer.id, {0, most_agents - 1}, "");
     table.text("public-key", peer.public_key, "KEY", key_check, "");
     table.text("address", peer.address, "ADDRESS", address_check, "");
+    table.flag("later", peer.later, "");
     table.require_no_other_keys(text("[[peer]] knows: ", table.known_keys()));
     if (!peer.id) throw input_error{table.place("id"), "a peer without an id", "write id = 1, say"};
     if (peer.public_key.empty())
@@ -56,6 +58,9 @@ void read_peers(const std::filesystem::path& file, config_reader& all, agent_con
     if (keys.contains(key))
       throw input_error{all.place("agent"), "an observer has a peer's public key",
                         "make keys of their own for observers, by comdml keygen"};
+  if (config.agent.later && std::ranges::all_of(config.peers, &peer_options::later))
+    throw input_error{all.place("agent"), "all agents come later, and nobody begins the run",
+                      "leave later = true out where agents are there from the start"};
   if (*ids.rbegin() != ids.size() - 1)
     throw input_error{all.place("peer"), text("the ids of ", ids.size(), " agents are not 0 to ", ids.size() - 1),
                       "number the agents from 0 on, without gaps, this one included"};
@@ -92,6 +97,7 @@ void read_agent_config(const std::filesystem::path& file, const std::function<bo
     table.text("advertise", o.advertise, "ADDRESS", address_check, "");
     table.text("data-dir", o.data_dir, "DIR", existing_directory, "");
     table.flag("own-data", o.own_data, "");
+    table.flag("later", o.later, "");
     table.list("observers", o.observers, key_check);
     visit_options(config.output, table);
     table.require_no_other_keys(text("[agent] knows: ", table.known_keys()));
@@ -151,11 +157,13 @@ const char* agent_config_example() {
          "# advertise = \"tcp://HOST:PORT\", what others are told if that is another address\n"
          "# data-dir = \"DIR\", own-data = true: all of its images are this agent's own\n"
          "# observers = [\"KEY\"], public keys that may ask for comdml status\n"
+         "# later = true: the run begins without it, and it joins when it is started; the others say so of it, too\n"
          "# out = \"DIR\", json = true: as the options\n"
          "[[peer]]                      # one for each other agent\n"
          "id = 1\n"
          "public-key = \"40 characters\"\n"
          "address = \"tcp://HOST:5555\"   # may be left out for all but one: others are asked for it\n"
+         "# later = true: it may join the running fleet\n"
          "[train]                       # options of comdml train, the same on all agents\n"
          "rounds = 20\n"
          "fleet = \"uniform\"             # the declared speeds and links\n"

@@ -32,6 +32,7 @@ struct agent_options {
   std::string advertise{};
   std::string data_dir{};
   bool own_data = false;
+  bool later = false;  ///< the run begins without it
   std::vector<std::string> observers{};
 };
 
@@ -40,6 +41,7 @@ struct peer_options {
   std::optional<std::uint64_t> id{};
   std::string public_key{};
   std::string address{};
+  bool later = false;
 };
 
 /// [survival].

@@ -122,7 +122,9 @@ void run_agent_job(const train_task& task, typename J::transport& line, const se
   how.survival = place.survival;
   const comdml::data::shard<images> own{task.images.train, task.shards.at(self)};
   const comdml::data::shares<images> tests{task.images.test};
-  comdml::learn::membership mine{.routes = comdml::comm::routes{task.fleet.links},
+  comdml::learn::membership mine{.routes = place.founders.empty()
+                                               ? comdml::comm::routes{task.fleet.links}
+                                               : comdml::comm::routes{task.fleet.links, place.founders},
                                  .speed = task.fleet.agents.at(self).speed,
                                  .memory = task.fleet.agents.at(self).memory,
                                  .life = place.life};

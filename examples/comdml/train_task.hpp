@@ -72,7 +72,8 @@ class any_transport;
 struct seat {
   std::size_t threads = 1;
   comdml::learn::survival survival{};
-  std::optional<std::uint32_t> life{};  ///< see comdml::learn::membership
+  std::optional<std::uint32_t> life{};       ///< see comdml::learn::membership
+  std::vector<comdml::agent_id> founders{};  ///< with whom the run begins, ascending; empty: all
 };
 
 /// Runs one agent of the task, the one whose transport this is. `past` grows with every round, and stays when the run

@@ -3,6 +3,7 @@
 /// The program's doors to ZeroMQ.
 #include "zeromq_line.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "comdml/core/errors.hpp"
@@ -28,20 +29,27 @@ comm::zeromq_options engine_options(const agent_config& config, comdml::seconds 
                                .bind = config.agent.bind,
                                .advertise = config.agent.advertise,
                                .observers = config.agent.observers,
-                               .heartbeat = heartbeat};
+                               .heartbeat = heartbeat,
+                               .ipv6 = config.agent.bind.starts_with("tcp://[")};
   for (const peer_options& peer : config.peers) {
     if (peer.public_key == options.keys.public_key())
       throw comdml::input_error{config.agent.key, comdml::text("its public key is that of peer ", *peer.id),
                                 "give every agent keys of its own, by comdml keygen"};
     options.peers.push_back({agent_id{static_cast<std::uint32_t>(*peer.id)}, peer.public_key, peer.address});
+    options.ipv6 = options.ipv6 || peer.address.starts_with("tcp://[");
   }
   return options;
 }
 
 comm::remote_options line_options(const agent_config& config, std::uint64_t settings, comdml::seconds heartbeat,
-                                  std::function<void(const comm::remote_event&)> tell) {
-  comm::remote_options options{
-      .fleet = settings, .grace = heartbeat, .share = config.emulate.share, .on_event = std::move(tell)};
+                                  zeromq_line::ears tell) {
+  // At the end others may still be sent the state, over a slow link; whoever is gone is not waited for.
+  comm::remote_options options{.fleet = settings,
+                               .grace = heartbeat,
+                               .linger = std::max(seconds{2}, seconds{config.survival.patience}),
+                               .share = config.emulate.share,
+                               .observed = std::move(tell.observed),
+                               .on_event = std::move(tell.on_event)};
   if (config.emulate.mbps)
     options.link_of = [rate = comdml::megabits_per_second(*config.emulate.mbps)](agent_id, comdml::round_index) {
       return comdml::directed_link{rate, {}};
@@ -69,7 +77,7 @@ struct zeromq_line::inside {
 };
 
 zeromq_line::zeromq_line(const agent_config& config, std::uint64_t settings, comdml::seconds heartbeat,
-                         std::stop_token stop, std::function<void(const comm::remote_event&)> tell)
+                         std::stop_token stop, ears tell)
     : inside_{std::make_unique<inside>(engine_options(config, heartbeat),
                                        line_options(config, settings, heartbeat, std::move(tell)), std::move(stop))} {}
 zeromq_line::~zeromq_line() = default;
@@ -111,10 +119,7 @@ namespace {
 
 std::string make_keys_in(const std::filesystem::path&) { refuse(); }
 struct zeromq_line::inside {};
-zeromq_line::zeromq_line(const agent_config&, std::uint64_t, comdml::seconds, std::stop_token,
-                         std::function<void(const comm::remote_event&)>) {
-  refuse();
-}
+zeromq_line::zeromq_line(const agent_config&, std::uint64_t, comdml::seconds, std::stop_token, ears) { refuse(); }
 zeromq_line::~zeromq_line() = default;
 any_transport& zeromq_line::transport() { refuse(); }
 std::string zeromq_line::address() const { refuse(); }

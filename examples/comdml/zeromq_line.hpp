@@ -27,12 +27,16 @@ namespace program {
 /// An agent's line to its fleet.
 class zeromq_line {
  public:
-  /// \param settings  digest of what all agents are told alike
-  /// \param stop      ends waits
-  /// \param tell      is told of events, on another thread
+  /// Called on another thread; must not throw.
+  struct ears {
+    std::function<void(const comdml::comm::remote_event&)> on_event;
+    std::function<std::vector<std::byte>()> observed;  ///< what observers are told
+  };
+
+  /// \param settings  digest of what all agents are told alike \param stop  ends waits
   /// \throws comdml::input_error
   zeromq_line(const agent_config& config, std::uint64_t settings, comdml::seconds heartbeat, std::stop_token stop,
-              std::function<void(const comdml::comm::remote_event&)> tell);
+              ears tell);
   /// Says bye to all.
   ~zeromq_line();
 

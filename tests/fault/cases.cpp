@@ -209,6 +209,31 @@ TEST_CASE("all agents die and are started again with their checkpoints: the run 
   }
 }
 
+TEST_CASE("a target that was reached is known to those who come later, or are started again") {
+  const temporary_directory folder;
+  const auto keep = [&](std::size_t agent) {
+    return std::make_shared<const learn::checkpoints>(folder.path() / text("agent-", agent), 1, "a job");
+  };
+  trial what{.how = tiny_settings(6), .keep = keep};
+  what.how.target_accuracy = 0;  // with the first round
+  const outcome first = run(what);
+  CHECK(first.errors.empty());
+  CHECK(first.digests.size() == 1);
+  what.resume = true;
+  const outcome second = run(what);
+  CHECK(second.errors.empty());
+  CHECK(second.digests.empty());
+  for (std::size_t i = 0; i < 4; ++i) {
+    CHECK(second.last[i] == first.last[0]);
+    REQUIRE(second.histories[i]);
+    CHECK(second.histories[i]->target_reached);
+  }
+  // Somebody comes while the round that reaches it is made.
+  const outcome late = run({.how = what.how, .founders = {agent_id{0}, agent_id{1}, agent_id{2}}});
+  CHECK(late.errors.empty());
+  CHECK(late.last[3] == late.last[0]);
+}
+
 TEST_CASE("algorithms that do not go on without an agent say so") {
   struct stubborn_job : tiny_job {
     using algorithm = learn::fedavg;

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: BSL-1.0
 /// \file
 /// Agents that are processes, over ZeroMQ: the same bits, losses, restarts, strangers, status.
+#include <netinet/in.h>
+#include <sys/socket.h>
+
 #include <random>
 
 #include "agents_support.hpp"
@@ -16,18 +19,19 @@ std::vector<std::size_t> all_but(std::size_t lost) {
   return others;
 }
 
-/// Four agents, one of which is killed at a random moment; the others must end alike.
-void kill_one(std::uint32_t seed) {
+/// Four agents, one of which is killed at a random moment; the others must end alike. \returns whether they lost it in
+/// the middle of the run
+bool kill_one(std::uint32_t seed) {
   std::mt19937 random{seed};
   const std::size_t lost = random() % 4;
   const std::size_t round = random() % 8;
-  const std::chrono::milliseconds later{random() % 400};
+  const std::chrono::microseconds later{random() % 100'000};
   CAPTURE(seed);
   CAPTURE(lost);
   CAPTURE(round);
-  agent_fleet fleet{4, std::string{linked_all} + "rounds = 7\n", impatient};
+  agent_fleet fleet{4, std::string{linked_all} + "rounds = 8\n", impatient};
   fleet.start_all();
-  // Moment 0: while they come together; 7: when the run ends.
+  // Moment 0: while they come together; 7: perhaps when the run ends.
   if (round > 0) REQUIRE(fleet[lost].wait_until_told(committed(round)));
   std::this_thread::sleep_for(later);
   fleet[lost].signal(SIGKILL);
@@ -36,6 +40,7 @@ void kill_one(std::uint32_t seed) {
   fleet[lost].signal(SIGKILL);  // what was started again may be waiting still
   (void)fleet[lost].wait();
   require_nothing_left(fleet.folder());
+  return contains(fleet[lost == 0 ? 1 : 0].told(), "agent " + std::to_string(lost) + " was lost");
 }
 
 /// One of four agents is stopped at a random moment, and goes on when the others have noticed: all end alike.
@@ -113,7 +118,10 @@ TEST_CASE("four agents over ZeroMQ end with the bits of four in one process, by 
 
 TEST_CASE("an agent is killed at some moment: the others finish, alike") {
   if (!has_agents()) return;
-  for (std::uint32_t seed = 1; seed <= 10; ++seed) kill_one(seed);
+  int hits = 0;
+  for (std::uint32_t seed = 1; seed <= 10; ++seed) hits += kill_one(seed) ? 1 : 0;
+  MESSAGE(hits, " of 10 were lost in the middle of the run");
+  CHECK(hits >= 5);
 }
 
 TEST_CASE("an agent freezes, is left out, comes back, and all finish alike") {
@@ -136,6 +144,31 @@ TEST_CASE("an agent that was killed and is started again is taken in") {
     require_agreement(fleet, {0, 1, 2, 3});
     CHECK(contains(fleet[1].told(), "agent " + std::to_string(lost) + " was lost"));
     CHECK(contains(fleet[1].told(), "agent " + std::to_string(lost) + " takes part again"));
+  }
+}
+
+TEST_CASE("an agent that comes later joins the running fleet") {
+  if (!has_agents()) return;
+  agent_fleet fleet{4, std::string{linked_all} + "rounds = 100\n", impatient};
+  fleet.joins_later(3);
+  for (std::size_t i = 0; i < 3; ++i) fleet.start(i);
+  REQUIRE(fleet[0].wait_until_told(committed(3)));
+  fleet.start(3);
+  REQUIRE(fleet[3].wait_until_told("taken in by the running fleet"));
+  require_agreement(fleet, {0, 1, 2, 3});
+  CHECK(contains(fleet[0].told(), "agent 3 takes part again"));
+}
+
+TEST_CASE("an agent that would go on with fewer others than the rest is refused") {
+  if (!has_agents()) return;
+  const std::string train = "rounds = 2\n";
+  agent_fleet fleet{2, train};
+  fleet.tell_otherwise(1, train + "[survival]\nquorum = 1\n");
+  fleet.start_all();
+  REQUIRE(fleet[0].wait_until_told("refused: wrong fleet, agent 1"));
+  for (const std::size_t i : {0, 1}) {
+    fleet[i].signal(SIGTERM);
+    CHECK(fleet[i].wait().code == 130);
   }
 }
 
@@ -163,6 +196,20 @@ TEST_CASE("agents with an unknown key or with other settings are refused, and th
   REQUIRE(fleet[0].wait_until_told("refused: unknown key"));
   fleet[3].signal(SIGTERM);
   CHECK(fleet[3].wait().code == 130);
+  // Bytes of something else altogether, and none at all.
+  const std::string address = fleet.address(0);
+  const auto port = static_cast<std::uint16_t>(std::stoul(address.substr(address.rfind(':') + 1)));
+  for (const std::string& garbage : {std::string(5000, '\x7f'), std::string{"GET / HTTP/1.0\r\n\r\n"}, std::string{}}) {
+    const int line = socket(AF_INET, SOCK_STREAM, 0);
+    sockaddr_in to{};
+    to.sin_family = AF_INET;
+    to.sin_port = htons(port);
+    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    REQUIRE(connect(line, reinterpret_cast<const sockaddr*>(&to), sizeof to) == 0);
+    (void)!write(line, garbage.data(), garbage.size());
+    close(line);
+  }
+  REQUIRE(fleet[0].wait_until_told("refused: bad handshake"));
   require_agreement(fleet, {0, 1, 2});
 }
 
@@ -259,7 +306,10 @@ TEST_SUITE("long") {
   }
   TEST_CASE("killed at 100 random moments, frozen at 20") {
     if (!has_agents()) return;
-    for (std::uint32_t seed = 1000; seed < 1100; ++seed) kill_one(seed);
+    int hits = 0;
+    for (std::uint32_t seed = 1000; seed < 1100; ++seed) hits += kill_one(seed) ? 1 : 0;
+    MESSAGE(hits, " of 100 were lost in the middle of the run");
+    CHECK(hits >= 60);
     for (std::uint32_t seed = 2000; seed < 2020; ++seed) freeze_one(seed);
   }
 }

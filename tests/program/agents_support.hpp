@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -53,6 +54,8 @@ class agent_fleet {
     hosts_.at(i) = std::move(host);
     through_.at(i) = std::move(through);
   }
+  /// The run begins without that agent.
+  void joins_later(std::size_t i) { later_.insert(i); }
   /// Other keys for one agent, which the others do not know.
   void replace_key(std::size_t i) {
     fs::remove(key_of(i));
@@ -62,9 +65,11 @@ class agent_fleet {
   void start(std::size_t i) {
     std::string config = "[agent]\nid = " + std::to_string(i) + "\nkey = \"" + key_of(i) + "\"\nbind = \"tcp://" +
                          hosts_[i] + ":*\"\nobservers = [\"" + public_keys_.back() + "\"]\n";
+    if (later_.contains(i)) config += "later = true\n";
     for (std::size_t j = 0; j < agents_.size(); ++j) {
       if (j == i) continue;
       config += "[[peer]]\nid = " + std::to_string(j) + "\npublic-key = \"" + public_keys_[j] + "\"\n";
+      if (later_.contains(j)) config += "later = true\n";
       if (agents_[j]) config += "address = \"" + address(j) + "\"\n";
     }
     config += "[train]\nthreads = 1\n" + tables_[i].value_or(train_) + more_;
@@ -98,6 +103,7 @@ class agent_fleet {
   std::vector<std::optional<std::string>> tables_;
   std::vector<std::string> hosts_;
   std::vector<std::string> through_;
+  std::set<std::size_t> later_;
 };
 
 /// [survival] and [log] of tests: a lost agent is not waited for long, on a machine that may stall.

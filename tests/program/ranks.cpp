@@ -56,6 +56,8 @@ TEST_CASE("ranks average by MPI's own all-reduce when asked, and learn as well")
   INFO(native.error);
   REQUIRE(native.code == 0);
   CHECK(native.result()["rounds"] == 3);
+  // Each hands its values to MPI once; halving and doubling sends more.
+  CHECK(native.result()["bytes_weights"] != library.result()["bytes_weights"]);
   const double gap = double(native.result()["test_accuracy"]) - double(library.result()["test_accuracy"]);
   CHECK(std::abs(gap) < .05);
 }
@@ -83,7 +85,25 @@ TEST_CASE("ranks that are told different things find out before they train") {
   CHECK(contains(end.error, "different options"));
 }
 
-TEST_CASE("Ctrl-C ends all ranks, and rank 0 leaves its results") {
+TEST_CASE("one rank alone is told to stop while all sum by MPI: all end") {
+  if (!has_mpi()) return;
+  const scratch files;
+  const std::string marked = (files / "marked").string();  // tells this test's ranks from others
+  process training{{"-c",
+                    four_ranks.substr(0, four_ranks.find("\"$0\"")) + "sh -c 'echo $$ >> " + marked +
+                        "; exec \"$0\" train --transport mpi --collective native --rounds 100000 --train-limit 600' "
+                        "\"$0\"",
+                    COMDML_PROGRAM},
+                   "/bin/sh"};
+  REQUIRE(training.wait_for_lines(marked, 4));
+  REQUIRE(training.wait_until_told("2/100000"));
+  REQUIRE(shell("kill -TERM $(tail -n 1 " + marked + ")").code == 0);
+  const ending end = training.wait();
+  INFO(end.error);
+  CHECK(end.code != 0);
+}
+
+TEST_CASE("Ctrl-C ends all ranks, and what rank 0 has written is whole") {
   if (!has_mpi()) return;
   const scratch files;
   const fs::path out = files / "run";

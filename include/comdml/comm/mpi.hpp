@@ -14,13 +14,13 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <list>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <span>
-#include <stop_token>
 #include <string>
 #include <thread>
 #include <utility>
@@ -170,10 +170,10 @@ class mpi_engine {
 
   /// Replaces `values` by their sum over these agents, in whatever order this MPI sums. All of them call it, on their
   /// agents' threads, one after another for equal (epoch, members); the first time they make a communicator, during
-  /// which nothing else goes on: members that die in that moment leave the others hanging. A stop request is a
-  /// time-out.
+  /// which nothing else goes on: members that die in that moment leave the others hanging.
+  /// \param gives_up  is asked now and then; its yes is a time-out
   [[nodiscard]] result sum(epoch_index epoch, std::span<const agent_id> members, std::span<float> values,
-                           seconds timeout, const std::stop_token& stop = {}) {
+                           seconds timeout, const std::function<bool()>& gives_up = {}) {
     const auto end = clock::now() + std::chrono::duration<double>{std::min(timeout.value(), 1e9)};
     auto one = std::make_unique<summing>(summing{std::vector(values.begin(), values.end()), MPI_REQUEST_NULL});
     {
@@ -182,6 +182,7 @@ class mpi_engine {
                                          MPI_SUM, group_of(epoch, members), &one->request),
                           "MPI_Iallreduce");
     }
+    auto next_look = clock::now() + std::chrono::milliseconds{10};
     while (true) {
       int done = 0;
       {
@@ -189,7 +190,13 @@ class mpi_engine {
         detail::require_mpi(MPI_Test(&one->request, &done, MPI_STATUS_IGNORE), "the all-reduce");
       }
       if (done != 0) break;
-      if (clock::now() >= end || stop.stop_requested()) {
+      const auto now = clock::now();
+      bool in_vain = now >= end;
+      if (gives_up && now >= next_look) {
+        in_vain = in_vain || gives_up();
+        next_look = now + std::chrono::milliseconds{10};
+      }
+      if (in_vain) {
         (void)one.release();  // MPI may write to it at any time
         group_broken_ = true;
         return result::timed_out;

@@ -7,6 +7,7 @@
 #include <optional>
 #include <span>
 #include <stop_token>
+#include <vector>
 
 #include "comdml/comm/collective.hpp"
 #include "comdml/comm/mpi.hpp"
@@ -41,7 +42,16 @@ struct mpi_sum {
       if (!line.flush(deadline)) return {result::timed_out, line.self(), {}};
     }
     const seconds left = deadline - line.clock().now();
-    const result how = line.engine().sum(members.epoch, members.members(), values, left, stop);
+    // A member that has ended will not come: nothing is ever sent under this tag, but that it is gone is told.
+    constexpr tag nothing{tag::no_round, 0xFFFF, 0};
+    std::vector<channel> others;
+    for (const agent_id one : members.members())
+      if (one != line.self()) others.push_back({one, nothing});
+    const auto gives_up = [&] {
+      if (stop.stop_requested()) return true;
+      return !others.empty() && line.receive_any(others, line.clock().now()).result == result::peer_lost;
+    };
+    const result how = line.engine().sum(members.epoch, members.members(), values, left, gives_up);
     return {how, how == result::ok ? std::nullopt : std::optional{line.self()},
             how == result::ok ? bytes{static_cast<double>(values.size_bytes())} : bytes{}};
   }

@@ -26,6 +26,8 @@ struct remote_options {
   double share = 1;                                  ///< emulation: of a core, that the agent computes on
   /// Emulation: the link that a message of this round takes; empty: as fast as it goes.
   std::function<directed_link(agent_id to, round_index round)> link_of{};
+  /// What observers are told, on the endpoint's own thread; must not throw. Empty: the published value.
+  std::function<std::vector<std::byte>()> observed{};
   /// Is told what happened, on the endpoint's own thread; must not throw.
   std::function<void(const remote_event&)> on_event{};
 };

@@ -172,6 +172,7 @@ class agent {
         if (work.left_out()) {  // of a run that is over, too: it may know the end of it, or others may
           round = work.come_in().value;
           schedule = schedule_after(work.results());
+          over_already(work, round, past, always);
           continue;
         }
         std::optional<round_report> report;
@@ -187,7 +188,10 @@ class agent {
           const bool last = round + 1 == settings_.rounds;
           report = work.report(plan, evaluated(round) || last ? test : nullptr);
         });
-        if (!whole) report = go_on(work, round, schedule);
+        if (!whole) {
+          report = go_on(work, round, schedule);
+          if (!report) over_already(work, round, past, always);
+        }
         if (away && round == settings_.rounds) return;
         if (away) ++round;
         if (!report) continue;
@@ -217,7 +221,10 @@ class agent {
         // Where somebody may be lost, all stay until everyone knows of the end.
         const bool all_know = undisturbed(work, [&] { over = work.anyone_stops(wish == verdict::stop) || over; });
         if (!all_know && over) work.answer_late_ones();
-        if (!all_know && !over) static_cast<void>(go_on(work, round, schedule));
+        if (!all_know && !over) {
+          static_cast<void>(go_on(work, round, schedule));
+          over_already(work, round, past, always);
+        }
         if (over) break;
       }
       if (!work.common()) work.average_models();
@@ -254,6 +261,14 @@ class agent {
         break;
     }
     return std::nullopt;
+  }
+
+  /// After the state of others was taken over: the run may have reached its target with it.
+  template <class Session>
+  void over_already(const Session& work, std::uint32_t& round, history& past, bool always) const {
+    if (work.results().empty() || !reached(work.results().back())) return;
+    if (always || work.leads()) past.target_reached = true;
+    round = static_cast<std::uint32_t>(settings_.rounds);
   }
 
   /// As it is after rounds with these test accuracies.

@@ -344,6 +344,7 @@ class session {
     const bool new_here = fleet_.transport().members().ids.empty();
     const std::vector<agent_id> founders =
         new_here && fleet_.is_member(fleet_.self()) ? fleet_.members() : std::vector<agent_id>{};
+    survey_.forget_partners();
     if (std::optional<roster> all = fleet_.transport().ask_in(founders, {first_, attempt_})) {
       start_round({.round = first_, .members = *std::move(all), .digest = held_.digest()});
       return first_;
@@ -368,6 +369,7 @@ class session {
     story.finish();
     next_members_ = now.members;
     saved_ = {};
+    survey_.forget_partners();
     const round_report done = report_of(plan_, fleet_.transport().clock().now(), now.digest);
     commit(now.digest);
     return done;
@@ -375,6 +377,7 @@ class session {
   /// After turn::entered. \returns the round that it takes part in
   [[nodiscard]] round_index accept_invitation() {
     const welcome invited = fleet_.transport().invitation();
+    survey_.forget_partners();
     held_.drop_result();
     held_.read(invited.state, fleet_.self(), invited.round.value, held_.committed());
     taken_bytes_ = bytes{static_cast<double>(invited.state.size())};
@@ -478,6 +481,10 @@ class session {
     fleet_.enter(fleet_.round(), next.members);
     fleet_.start_over();
     resumed_from_ = next.from;
+    if (next.from == resumption::join)
+      survey_.members_changed();
+    else
+      survey_.forget_partners();
     if (next.from != resumption::adopt) {
       held_.drop_result();
       return;

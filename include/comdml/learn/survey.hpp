@@ -92,6 +92,10 @@ class survey {
     if (!fleet_.is_member(fleet_.self())) partners_.clear();
   }
 
+  /// To be called when agents come together that may not have made the last plan together: whose link was to be
+  /// measured is not known alike, and nobody must wait for a partner that does not know.
+  void forget_partners() noexcept { partners_.clear(); }
+
   [[nodiscard]] bool measures() const noexcept { return settings_.knowledge == knowledge::measured; }
   /// What the agent alone knows, for a checkpoint.
   void write(comm::message_writer& message) const {
