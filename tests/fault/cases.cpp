@@ -109,8 +109,8 @@ TEST_CASE("a slow agent dies while it trains: its helper drops the guest, and no
 
 TEST_CASE("an agent that stood still finds that the others went on, and takes part again") {
   testing::fault_schedule faults;
-  faults.freezes.push_back({agent_id{2}, in_training(), end_of_round(3) * 3});
-  trial what{.how = tiny_settings(40), .faults = faults};
+  faults.freezes.push_back({agent_id{2}, in_training(), end_of_round(3) * 6});
+  trial what{.how = tiny_settings(80), .faults = faults};
   const outcome seen = run(what);
   CHECK(seen.errors.empty());
   for (const auto& [round, digests] : seen.digests) CHECK(digests.size() == 1);

@@ -224,8 +224,8 @@ class zeromq_engine {
     for (auto& [id, to] : ways_) {
       if (!to.moved && !(to.retry && *to.retry <= clock::now())) continue;
       if (to.line) to.line->set(zmq::sockopt::linger, 0);
-      to.line.reset();
       to.monitor.reset();
+      to.line.reset();
       to.moved = false;
       to.retry.reset();
       if (std::exchange(to.connected, false)) owner.disconnected(id);

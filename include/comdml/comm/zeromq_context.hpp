@@ -168,7 +168,8 @@ class gatekeeper {
   std::map<std::string, std::string> users_;  ///< by the 32 bytes of the key
 };
 
-/// What happens to a socket's connections.
+/// What happens to a socket's connections. To be destroyed before the socket: libzmq's own thread would wait for ever
+/// to tell somebody who does not listen any more, and with it all sockets of the context.
 class connection_monitor {
  public:
   struct happening {
@@ -180,11 +181,14 @@ class connection_monitor {
       ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH;
 
   connection_monitor(zmq::context_t& context, zmq::socket_t& watched, const std::string& name, int events)
-      : socket{context, zmq::socket_type::pair} {
-    if (zmq_socket_monitor(watched.handle(), name.c_str(), events) != 0) throw zmq::error_t{};
+      : socket{context, zmq::socket_type::pair}, watched_{watched.handle()} {
+    if (zmq_socket_monitor(watched_, name.c_str(), events) != 0) throw zmq::error_t{};
     socket.set(zmq::sockopt::linger, 0);
     socket.connect(name);
   }
+  ~connection_monitor() { zmq_socket_monitor(watched_, nullptr, 0); }
+  connection_monitor(const connection_monitor&) = delete;
+  connection_monitor& operator=(const connection_monitor&) = delete;
 
   [[nodiscard]] std::optional<happening> next() {
     const std::vector<zmq::message_t> parts = receive_parts(socket, 2);
@@ -196,6 +200,9 @@ class connection_monitor {
   }
 
   zmq::socket_t socket;
+
+ private:
+  void* watched_;
 };
 
 }  // namespace detail

@@ -101,10 +101,12 @@ class lifeline {
     unreachable_.clear();
     replaced_.clear();
     told_.reset();
+    // One gives its state to all who come in; if it does not arrive, they ask the others for it.
     const std::map<agent_id, std::uint32_t> asking = entrance_.lives();
+    const auto giver = std::ranges::find_if(now_.members.ids, [&](agent_id id) { return !asking.contains(id); });
     for (const auto& [id, life] : asking)
       if (now_.members.has(id, life)) {
-        welcome_in(id);
+        if (giver != now_.members.ids.end() && *giver == self()) welcome_in(id);
         entrance_.forget(id);
       }
     // Of the round before, its members may still want to hear who stops.
@@ -192,13 +194,13 @@ class lifeline {
       // Who asks next does so one after the other: in the order of their ids.
       const double turns = 1 + static_cast<double>(self().value + 1) / static_cast<double>(agents_);
       std::set<agent_id> away = ear_.gone();
-      for (seconds until = line_.clock().now() + how_.patience * turns; line_.clock().now() < until;) {
+      for (seconds until = line_.clock().now() + answer_time() * turns; line_.clock().now() < until;) {
         if (formed_) return turn::again;
         if (told_) return catch_up(give_up);
         const std::uint16_t before = promised_;
         const comm::delivery got = ear_.hear({}, std::min(until, line_.clock().now() + interval()));
         if (got.result == comm::result::ok) handle(got);
-        if (promised_ > before) until = line_.clock().now() + how_.patience * turns;
+        if (promised_ > before) until = line_.clock().now() + answer_time() * turns;
         if (got.result != comm::result::timed_out) continue;
         // Whoever was away when this agent asked may be back, and knows more: perhaps the agent itself was cut off.
         if (!std::ranges::includes(ear_.gone(), away)) break;
@@ -222,6 +224,9 @@ class lifeline {
 
  private:
   enum class word : std::uint8_t { prepare = 1, promise, epoch, standing, join, welcome };
+
+  /// In which a member answers that is there: who evaluates, say, hears nothing meanwhile.
+  [[nodiscard]] seconds answer_time() const { return how_.patience + expected_; }
 
   /// How often the agent looks who is there when it cannot go on.
   [[nodiscard]] seconds interval() const { return std::min(how_.patience * .5, seconds{1}); }
@@ -340,7 +345,7 @@ class lifeline {
         message.write(asking_number_);
         if (ear_.tell(member, message) && !replaced(member)) awaited.insert(member);
       }
-    const seconds until = line_.clock().now() + how_.patience;
+    const seconds until = line_.clock().now() + answer_time();
     while (!awaited.empty()) {
       const comm::delivery got = ear_.hear({}, until);
       if (got.result == comm::result::timed_out) break;
@@ -391,13 +396,19 @@ class lifeline {
     joining_ = true;
     invitation_.reset();
     const auto done = [&] { return invitation_ || formed_ || founded_by(founders); };
-    for (std::size_t asked = 0; !done() && line_.clock().now() < give_up; ++asked) {
+    // One after the other is asked for the state, at growing distances: it may be under way for long.
+    std::size_t givers_asked = 0;
+    for (std::size_t asked = 0, next_giver = 0; !done() && line_.clock().now() < give_up; ++asked) {
       ear_.listen_to_all();  // some may not have been there before
-      // One after the other is asked for the state.
+      const bool wants_state = asked == next_giver;
       for (std::size_t i = 0; i < line_.peers().size(); ++i) {
         comm::message_writer message = begin_message(word::join);
-        write_request(message, {began_, i == asked % line_.peers().size(), life_, saved_});
+        write_request(message, {began_, wants_state && i == givers_asked % line_.peers().size(), life_, saved_});
         ear_.tell(line_.peers()[i], message);
+      }
+      if (wants_state) {
+        ++givers_asked;
+        next_giver += std::size_t{1} << std::min<std::size_t>(givers_asked / 2, 5);
       }
       const seconds until = line_.clock().now() + interval();
       while (!done()) {
