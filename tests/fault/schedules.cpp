@@ -32,10 +32,10 @@ std::string wrong(const outcome& seen, std::size_t agents, const testing::fault_
   for (const auto& [round, digests] : seen.digests)
     if (digests.size() > 1) return text("two results of round ", round + 1);
   // Whoever does not finish was left without the others, and nothing else.
-  for (const auto& [agent, error] : seen.errors)
+  for (const auto& one : seen.errors)
     if (std::ranges::none_of(std::array{"too few of the", "asked to take part"},
-                             [&](const char* reason) { return error.find(reason) != std::string::npos; }))
-      return text("agent ", agent, ": ", error);
+                             [&](const char* reason) { return one.second.find(reason) != std::string::npos; }))
+      return text("agent ", one.first, ": ", one.second);
   std::set<std::uint64_t> last;
   std::size_t finished = 0;
   for (std::size_t i = 0; i < agents; ++i) {

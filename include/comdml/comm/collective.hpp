@@ -270,8 +270,7 @@ template <Transport T, Collective C>
 [[nodiscard]] outcome all_reduce(T& transport, const C& collective, const group& members, tag what,
                                  std::span<float> values, seconds deadline) {
   detail::require_member(transport, members);
-  if (std::optional<outcome> done = own_sum(transport, collective, members, what, values, deadline))
-    return *std::move(done);
+  if (const std::optional<outcome> done = own_sum(transport, collective, members, what, values, deadline)) return *done;
   const auto load = [values](const transfer& move) {
     const auto run = std::as_bytes(values.subspan(move.values.begin, move.values.size()));
     return std::vector<std::byte>(run.begin(), run.end());

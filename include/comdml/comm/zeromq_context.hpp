@@ -169,7 +169,7 @@ class gatekeeper {
 };
 
 /// What happens to a socket's connections. To be destroyed before the socket: libzmq's own thread would wait for ever
-/// to tell somebody who does not listen any more, and with it all sockets of the context.
+/// to tell somebody who does not listen any more, and with it all sockets of the context (libzmq issue 3575).
 class connection_monitor {
  public:
   struct happening {

@@ -67,13 +67,13 @@ class faulty_transport {
         return got;
       }
       std::vector<comm::channel> open;
-      for (const comm::channel& one : channels)
-        if (faults_.visibly_separates(line_.clock().now(), self(), one.from))
+      for (const comm::channel& one : channels) {
+        const bool has_ended = ended.contains(one.from);
+        if (faults_.visibly_separates(line_.clock().now(), self(), one.from) ||
+            (has_ended && !faults_.silent && !is_late(channels, one.from)))
           return {comm::result::peer_lost, one.from, one.tag};
-        else if (!ended.contains(one.from))
-          open.push_back(one);
-        else if (!faults_.silent && !is_late(channels, one.from))
-          return {comm::result::peer_lost, one.from, one.tag};
+        if (!has_ended) open.push_back(one);
+      }
       seconds until = std::min(deadline, faults_.next_notice(line_.clock().now()));
       if (first != late_.end()) until = std::min(until, first->arrival);
       const comm::delivery got = line_.receive_any(open, until);

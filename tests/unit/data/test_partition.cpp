@@ -19,7 +19,7 @@ using any_partitioner =
 static_assert(Partitioner<any_partitioner>);
 static_assert(!Partitioner<int>);
 
-random_stream stream(std::uint64_t seed) { return {seed, purpose::partition}; }
+random_stream dealing(std::uint64_t seed) { return {seed, purpose::partition}; }
 
 std::vector<label> even_labels(std::size_t images, std::size_t classes) {
   std::vector<label> labels(images);
@@ -28,7 +28,7 @@ std::vector<label> even_labels(std::size_t images, std::size_t classes) {
 }
 
 std::string failure(const any_partitioner& deal, std::size_t images, std::size_t agents) {
-  return input_error_of([&] { (void)deal(even_labels(images, 10), 10, agents, stream(1)); });
+  return input_error_of([&] { (void)deal(even_labels(images, 10), 10, agents, dealing(1)); });
 }
 
 std::size_t distinct_labels(const std::vector<std::uint32_t>& images, const std::vector<label>& labels) {
@@ -64,7 +64,7 @@ TEST_CASE("every partitioner deals every image to exactly one agent, the same fo
   for (const auto& deal : partitioners)
     for (const std::size_t agents : {1u, 2u, 7u, 10u, 20u})
       for (std::uint64_t seed = 1; seed <= 3; ++seed) {
-        const auto lists = deal(labels, 10, agents, stream(seed));
+        const auto lists = deal(labels, 10, agents, dealing(seed));
         REQUIRE(lists.size() == agents);
         std::vector<std::uint32_t> all;
         for (const auto& list : lists) {
@@ -75,14 +75,14 @@ TEST_CASE("every partitioner deals every image to exactly one agent, the same fo
         std::sort(all.begin(), all.end());
         REQUIRE(all.size() == 997);
         for (std::uint32_t i = 0; i < 997; ++i) REQUIRE(all[i] == i);
-        CHECK(lists == deal(labels, 10, agents, stream(seed)));
-        if (agents > 1) CHECK(lists != deal(labels, 10, agents, stream(seed + 100)));
+        CHECK(lists == deal(labels, 10, agents, dealing(seed)));
+        if (agents > 1) CHECK(lists != deal(labels, 10, agents, dealing(seed + 100)));
       }
 }
 
 TEST_CASE("iid: numbers differ by one at most, classes are mixed") {
   const auto labels = even_labels(1003, 10);
-  const auto lists = data::iid{}(labels, 10, 10, stream(1));
+  const auto lists = data::iid{}(labels, 10, 10, dealing(1));
   for (const auto& list : lists) {
     CHECK(list.size() >= 100);
     CHECK(list.size() <= 101);
@@ -94,7 +94,7 @@ TEST_CASE("iid: numbers differ by one at most, classes are mixed") {
 TEST_CASE("dirichlet: every agent has its least, none gets more once it holds its even part") {
   const auto labels = even_labels(1000, 10);
   for (std::uint64_t seed = 0; seed < 50; ++seed)
-    for (const auto& list : data::dirichlet{.alpha = 0.3, .least = 25}(labels, 10, 5, stream(seed))) {
+    for (const auto& list : data::dirichlet{.alpha = 0.3, .least = 25}(labels, 10, 5, dealing(seed))) {
       CHECK(list.size() >= 25);
       CHECK(list.size() < 200 + 100);  // below the even part before its last class of 100
     }
@@ -103,7 +103,7 @@ TEST_CASE("dirichlet: every agent has its least, none gets more once it holds it
 TEST_CASE("dirichlet: a small alpha skews the labels, a large one does not") {
   const auto labels = even_labels(5000, 10);
   const auto at = [&](double alpha) {
-    return skew(data::dirichlet{.alpha = alpha}(labels, 10, 10, stream(3)), labels);
+    return skew(data::dirichlet{.alpha = alpha}(labels, 10, 10, dealing(3)), labels);
   };
   CHECK(at(0.1) > at(1) + 0.1);
   CHECK(at(1) > at(1000) + 0.1);
@@ -121,7 +121,7 @@ TEST_CASE("dirichlet: an impossible demand ends in an error, not in endless draw
 
 TEST_CASE("label shards: an agent sees few classes") {
   const auto labels = even_labels(1000, 10);
-  const auto lists = data::label_shards{.per_agent = 2}(labels, 10, 10, stream(1));
+  const auto lists = data::label_shards{.per_agent = 2}(labels, 10, 10, dealing(1));
   for (const auto& list : lists) {
     CHECK(list.size() == 100);
     CHECK(distinct_labels(list, labels) <= 2);
@@ -139,7 +139,7 @@ TEST_CASE("no agents, or more agents than images, is bad input") {
     CHECK(contains(failure(deal, 100, std::numeric_limits<std::size_t>::max()), "cannot get"));
     CHECK(contains(failure(deal, 0, 1), "out of 0"));
   }
-  CHECK_THROWS_AS((void)data::iid{}(even_labels(100, 10), 9, 2, stream(1)), contract_error);
+  CHECK_THROWS_AS((void)data::iid{}(even_labels(100, 10), 9, 2, dealing(1)), contract_error);
 }
 
 TEST_CASE("shards of a set") {
