@@ -22,9 +22,9 @@ namespace {
 
 constexpr float infinity = std::numeric_limits<float>::infinity();
 constexpr float quiet_nan = std::numeric_limits<float>::quiet_NaN();
-constexpr float largest = std::numeric_limits<float>::max();
+constexpr float largest_float = std::numeric_limits<float>::max();
 constexpr float least_normal = std::numeric_limits<float>::min();
-constexpr float least = std::numeric_limits<float>::denorm_min();
+constexpr float least_float = std::numeric_limits<float>::denorm_min();
 
 template <WireCodec W>
 std::vector<float> there_and_back(const W& codec, const std::vector<float>& values, std::size_t channels) {
@@ -66,7 +66,8 @@ TEST_CASE("sizes: 4, 2 and 1 bytes a value, and a scale per channel") {
 }
 
 TEST_CASE("fp32 is exact, NaN's payload included") {
-  const std::vector<float> values{0.0F, -0.0F, least, largest, -1.0F / 3, -infinity, std::bit_cast<float>(0x7fc12345U)};
+  const std::vector<float> values{
+      0.0F, -0.0F, least_float, largest_float, -1.0F / 3, -infinity, std::bit_cast<float>(0x7fc12345U)};
   const auto back = there_and_back(comm::fp32{}, values, 1);
   for (std::size_t i = 0; i < values.size(); ++i) CHECK(same_bits(back[i], values[i]));
 }
@@ -111,8 +112,8 @@ TEST_CASE("fp16 rounds to the nearest, ties to even") {
     wrong += !same_bits(back[i], static_cast<float>(expected));
   }
   CHECK(wrong == 0);
-  const auto edges =
-      there_and_back(comm::fp16{}, {65504, 65519.996F, 65520, largest, -infinity, quiet_nan, -0.0F, least}, 1);
+  const auto edges = there_and_back(
+      comm::fp16{}, {65504, 65519.996F, 65520, largest_float, -infinity, quiet_nan, -0.0F, least_float}, 1);
   CHECK(edges[0] == 65504);
   CHECK(edges[1] == 65504);
   CHECK(edges[2] == infinity);
@@ -149,7 +150,8 @@ TEST_CASE("int8: off by at most half a scale in every channel, whatever the othe
 TEST_CASE("int8 at the edges: zeros, subnormals, the largest floats, what is not finite") {
   const auto zeros = there_and_back(comm::int8{}, {0.0F, -0.0F, 0.0F}, 1);
   for (const float zero : zeros) CHECK(zero == 0);
-  for (const float size : {least, 100 * least, 190 * least, least_normal, 100 * least_normal, largest / 3, largest}) {
+  for (const float size : {least_float, 100 * least_float, 190 * least_float, least_normal, 100 * least_normal,
+                           largest_float / 3, largest_float}) {
     const auto back = there_and_back(comm::int8{}, {size, -size, size / 2}, 1);
     const double scale = std::max(static_cast<double>(size) / 127, static_cast<double>(least_normal));
     for (const auto& [got, sent] : {std::pair{back[0], size}, {back[1], -size}, {back[2], size / 2}}) {
