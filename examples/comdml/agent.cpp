@@ -104,7 +104,12 @@ std::uint64_t fleet_digest(std::uint64_t settings, const agent_config& config) {
   return all.value();
 }
 
-std::span<const std::byte> bytes_of(const std::string& what) { return std::as_bytes(std::span{what}); }
+/// What peers and observers are told.
+std::vector<std::byte> bytes_of(const agent_board& board) {
+  const std::string told = board.text();
+  const auto bytes = std::as_bytes(std::span{told});
+  return {bytes.begin(), bytes.end()};
+}
 
 /// Until all of `founders` are there, or one of them takes part in rounds already.
 void wait_for_fleet(zeromq_line& line, const std::vector<agent_id>& founders, agent_board& board, agent_log& log,
@@ -123,8 +128,7 @@ void wait_for_fleet(zeromq_line& line, const std::vector<agent_id>& founders, ag
     told = missing;
     board.wait_for(missing);
     if (missing.empty()) board.begin();
-    const std::string status = board.text();
-    if (changed) line.transport().publish({bytes_of(status).begin(), bytes_of(status).end()});
+    if (changed) line.transport().publish(bytes_of(board));
     if (missing.empty()) return;
     if (std::ranges::any_of(line.transport().peers(), is_there)) {
       log.write(log_level::info, "the fleet runs already: asking to be taken in");
@@ -171,8 +175,7 @@ int run_configured(const agent_config& config, const std::string& typed) {
   zeromq_line* to = nullptr;
   const auto tell_round = [&](const learn::round_report& report) {
     watch.on_round(report);
-    const std::string status = board.text();
-    to->transport().publish({bytes_of(status).begin(), bytes_of(status).end()});
+    to->transport().publish(bytes_of(board));
   };
   const auto live = [&](const any_observer& observer, const learn::control& given) {
     learn::history past;
@@ -180,15 +183,12 @@ int run_configured(const agent_config& config, const std::string& typed) {
     hold.keep = kept.keep;
     hold.resume = kept.resume;
     try {
-      const auto status = [&] {
-        const std::string told = board.text();
-        return std::vector(bytes_of(told).begin(), bytes_of(told).end());
-      };
-      zeromq_line line{config,
-                       fleet,
-                       heartbeat_of(task),
-                       hold.stop,
-                       {.on_event = [&](const auto& event) { watch.on_event(event); }, .observed = status}};
+      zeromq_line line{
+          config,
+          fleet,
+          heartbeat_of(task),
+          hold.stop,
+          {.on_event = [&](const auto& event) { watch.on_event(event); }, .observed = [&] { return bytes_of(board); }}};
       to = &line;
       log.write(log_level::info, text("agent ", *config.agent.id, " listens at ", line.address(), ", public key ",
                                       line.public_key(), ", settings ", hexadecimal(fleet), ", ",

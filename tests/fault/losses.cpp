@@ -4,10 +4,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <map>
 #include <mutex>
-#include <optional>
-#include <set>
 #include <vector>
 
 #include <doctest/doctest.h>
