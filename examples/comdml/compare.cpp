@@ -159,7 +159,7 @@ class learner {
         next = queue_[next_++];
       }
       try {
-        const auto found = learn(folder_, *next->learning, stop_.get_token());
+        const auto found = run_learning(folder_, *next->learning, stop_.get_token());
         const std::lock_guard lock{mutex_};
         if (found) tell(*next, *found);
       } catch (...) {
@@ -179,7 +179,7 @@ class learner {
     if (found.rows.empty())
       std::cerr << "nothing learned";
     else
-      std::cerr << fixed(100 * found.rows.back().accuracy, 1) << " % after " << found.rows.size()
+      std::cerr << percent(found.rows.back().accuracy) << " after " << found.rows.size()
                 << (without_rounds(one.learning->options.algorithm) ? " looks" : " rounds");
     if (!found.failure.empty()) std::cerr << " (failed)";
     if (finished_ < all_) std::cerr << "; " << fixed(left, 0) << " s left";

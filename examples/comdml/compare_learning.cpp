@@ -243,7 +243,7 @@ std::optional<learned> kept_learning(const fs::path& folder, const learning_run&
   }
 }
 
-std::optional<learned> learn(const fs::path& folder, const learning_run& run, const std::stop_token& stop) {
+std::optional<learned> run_learning(const fs::path& folder, const learning_run& run, const std::stop_token& stop) {
   train_task task = prepare(run.options);
   if (run.plan) task.pairing = any_pairing{*run.plan};
   if (!run.plans.empty()) task.script = std::make_shared<const std::vector<comdml::pairing::plan>>(script_of(run));

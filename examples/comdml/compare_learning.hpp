@@ -68,7 +68,7 @@ struct dealt {
 [[nodiscard]] std::optional<learned> kept_learning(const std::filesystem::path& folder, const learning_run& run);
 
 /// Trains on one thread, and keeps the result. Empty if it was stopped before it ended.
-[[nodiscard]] std::optional<learned> learn(const std::filesystem::path& folder, const learning_run& run,
-                                           const std::stop_token& stop);
+[[nodiscard]] std::optional<learned> run_learning(const std::filesystem::path& folder, const learning_run& run,
+                                                  const std::stop_token& stop);
 
 }  // namespace program

@@ -101,7 +101,7 @@ std::string outcome(const experiment& all, const line& one) {
   std::string told =
       one.reached() == 0 ? std::string{"not reached"} : text("reached by ", one.reached(), " of ", one.found.size());
   const mean_and_spread best = one.over(columns[3].value);
-  if (best.count > 0) told += text(", best ", fixed(100 * best.high, 1), " %");
+  if (best.count > 0) told += text(", best ", percent(best.high));
   if (one.failed() > 0) told += text(", ", one.failed(), " failed");
   return told;
 }
@@ -153,7 +153,7 @@ void compare_findings(const experiment& all, std::vector<finding>& findings) {
 std::string table_for_people(const experiment& all, const std::vector<finding>& findings) {
   std::ostringstream out;
   out << all.title << '\n';
-  if (all.learn) out << "target: " << fixed(100 * all.target, 1) << " % test accuracy; ";
+  if (all.learn) out << "target: " << percent(all.target) << " test accuracy; ";
   out << "seeds: " << all.seeds.size() << "; times are simulated, mean (least .. most) over the seeds\n";
   std::vector<std::vector<std::string>> cells;
   if (all.learn)

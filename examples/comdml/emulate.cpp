@@ -110,7 +110,7 @@ double median(std::vector<double> values) {
   return (values[(values.size() - 1) / 2] + values[values.size() / 2]) / 2;
 }
 
-std::string with_sign(double share) { return (share < 0 ? "-" : "+") + fixed(100 * std::abs(share), 1) + " %"; }
+std::string with_sign(double share) { return (share < 0 ? "-" : "+") + percent(std::abs(share)); }
 
 int emulate(const emulate_options& options) {
   const std::vector<double> shares = shares_of(options.cpus);
@@ -190,8 +190,8 @@ int emulate(const emulate_options& options) {
               << " s" << std::setw(10) << fixed(median(found), 3) << " s" << std::setw(10)
               << with_sign(median(agent_errors[i])) << '\n';
   }
-  std::cout << "\nmedian size of the error: " << fixed(100 * size_of_error(round_errors), 1) << " % of a round, "
-            << fixed(100 * size_of_error(all_errors), 1) << " % of an agent's training\n";
+  std::cout << "\nmedian size of the error: " << percent(size_of_error(round_errors)) << " of a round, "
+            << percent(size_of_error(all_errors)) << " of an agent's training\n";
   return exit_code::done;
 }
 

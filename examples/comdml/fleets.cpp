@@ -74,15 +74,15 @@ std::optional<std::string> file_of(const std::string& written) {
 }
 
 /// A fleet of a file, masked by the topology.
-comdml::fleet::description listed_fleet(const fleet_options& options, std::uint64_t most_agents, std::uint64_t seed,
+comdml::fleet::description listed_fleet(const fleet_options& options, std::uint64_t most, std::uint64_t seed,
                                         comdml::batches_per_second one_thread) {
   const comdml::fleet::listed_fleet listed = comdml::fleet::read_fleet(options.fleet, one_thread);
   if (options.agents && *options.agents != listed.agents.size())
     throw input_error{"--agents", text(*options.agents, ", and ", options.fleet, " lists ", listed.agents.size()),
                       "leave --agents out: the file says how many there are"};
-  if (listed.agents.size() > most_agents)
-    throw input_error{listed.place(most_agents), text(listed.agents.size(), " agents are too many"),
-                      text("list at most ", most_agents)};
+  if (listed.agents.size() > most)
+    throw input_error{listed.place(most), text(listed.agents.size(), " agents are too many"),
+                      text("list at most ", most)};
   if (options.latency > 0 || options.links != "symmetric")
     throw input_error{options.latency > 0 ? "--latency" : "--links",
                       text("and ", options.fleet, " says what its links are like"),
@@ -118,7 +118,7 @@ std::string come_and_go_check(const std::string& written) {
   return text('"', written, "\" will not do\n  remedy: give LEAVE:RETURN, two probabilities, say 0.1:0.5");
 }
 
-comdml::fleet::description make_fleet(const fleet_options& options, std::uint64_t most_agents, std::uint64_t rounds,
+comdml::fleet::description make_fleet(const fleet_options& options, std::uint64_t most, std::uint64_t rounds,
                                       std::uint64_t seed, comdml::batches_per_second one_thread) {
   namespace fleet = comdml::fleet;
   namespace comm = comdml::comm;
@@ -140,7 +140,7 @@ comdml::fleet::description make_fleet(const fleet_options& options, std::uint64_
     if (!complete) drawn->pairs = edges_of(drawn->agents);
     made = fleet::draw(*drawn);
   } else {
-    made = listed_fleet(options, most_agents, seed, one_thread);
+    made = listed_fleet(options, most, seed, one_thread);
     if (!complete) made.links = comm::mask(made.links, edges_of(made.agents.size()));
     if (!fleet::connected(made.links))
       throw input_error{options.fleet,

@@ -28,12 +28,12 @@ extern "C" void on_signal(int) {
 
 interruption::interruption(const char* unit) : unit_{unit} {
   sem_init(&signalled, 0, 0);
-  struct sigaction action {};
-  action.sa_handler = on_signal;
-  action.sa_flags = SA_RESTART;
-  sigaction(SIGINT, &action, &old_interrupt_);
-  sigaction(SIGTERM, &action, &old_terminate_);
-  sigaction(SIGHUP, &action, &old_hang_up_);
+  struct sigaction what {};
+  what.sa_handler = on_signal;
+  what.sa_flags = SA_RESTART;
+  sigaction(SIGINT, &what, &old_interrupt_);
+  sigaction(SIGTERM, &what, &old_terminate_);
+  sigaction(SIGHUP, &what, &old_hang_up_);
   if (old_hang_up_.sa_handler == SIG_IGN) sigaction(SIGHUP, &old_hang_up_, nullptr);
   std::signal(SIGPIPE, SIG_IGN);
   waiter_ = std::thread{[this] { wait(); }};

@@ -33,8 +33,6 @@ std::string in_seconds(seconds time) {
   return fixed(value, value < 1 ? 4 : value < 100 ? 2 : 1) + " s";
 }
 
-std::string percent(double share) { return fixed(100 * share, 1) + " %"; }
-
 std::string bar(seconds time, seconds longest) {
   constexpr double width = 24;
   if (!(longest > seconds{})) return {};

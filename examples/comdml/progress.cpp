@@ -17,13 +17,11 @@ using comdml::report::time_kind;
 
 namespace {
 
-std::string percent(double share) { return fixed(100 * share, 1) + " %"; }
-
 /// "12 s", "4 min", "1.5 h": good enough to wait by.
-std::string duration(double seconds) {
-  if (seconds < 100) return fixed(seconds, 0) + " s";
-  if (seconds < 6000) return fixed(seconds / 60, 0) + " min";
-  return fixed(seconds / 3600, 1) + " h";
+std::string duration(double time) {
+  if (time < 100) return fixed(time, 0) + " s";
+  if (time < 6000) return fixed(time / 60, 0) + " min";
+  return fixed(time / 3600, 1) + " h";
 }
 
 std::string saved(const round_report& report) {

@@ -168,9 +168,9 @@ nlohmann::ordered_json to_json(const simulation::round& round, std::uint64_t age
 }
 
 /// The directory of --out.
-class results {
+class simulation_results {
  public:
-  results(fs::path directory, const task& work) : directory_{std::move(directory)}, work_{work} {
+  simulation_results(fs::path directory, const task& work) : directory_{std::move(directory)}, work_{work} {
     std::error_code failure;
     fs::create_directories(directory_, failure);
     if (failure)
@@ -287,7 +287,6 @@ void print(std::ostream& out, const totals& all, const task& done) {
   const auto line = [&](const std::string& name, const std::string& value) {
     out << name << std::string(name.size() < 20 ? 20 - name.size() : 1, ' ') << value << '\n';
   };
-  const auto percent = [](double share) { return fixed(100 * share, 1) + " %"; };
   const double rounds = static_cast<double>(std::max<std::size_t>(1, all.rounds));
   const auto& last = all.last.report;
   line("rounds", text(all.rounds, all.interrupted ? text(" of ", o.rounds, ", interrupted") : "", ", ", o.algorithm,
@@ -314,7 +313,7 @@ int simulate(const simulate_options& wanted, const simulate_output& output, cons
     return seconds{std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count()};
   };
   const task work = prepare(wanted, output.out.empty() ? "" : typed);
-  std::optional<results> files;
+  std::optional<simulation_results> files;
   if (!output.out.empty()) files.emplace(output.out, work);
 
   // From here on the input is good.

@@ -53,6 +53,7 @@ std::string fixed(double value, int digits) {
   out << std::fixed << std::setprecision(digits) << value;
   return std::move(out).str();
 }
+std::string percent(double share) { return fixed(100 * share, 1) + " %"; }
 
 std::optional<any_partition> to_partition(const std::string& written) {
   if (written == "iid") return comdml::data::iid{};

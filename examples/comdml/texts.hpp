@@ -26,6 +26,8 @@ namespace program {
 [[nodiscard]] std::string to_text(double value);
 /// With so many digits behind the point.
 [[nodiscard]] std::string fixed(double value, int digits);
+/// A share, as 12.3 %.
+[[nodiscard]] std::string percent(double share);
 
 using any_partition = std::variant<comdml::data::iid, comdml::data::dirichlet, comdml::data::label_shards>;
 /// iid, dirichlet:ALPHA or shards:N.
