@@ -75,7 +75,7 @@ std::string hexadecimal(std::uint64_t digest) {
   return out.str();
 }
 
-agent_board::agent_board(const train_task& task, std::uint64_t agent) {
+agent_board::agent_board(const train_task& task, std::uint64_t agent) : measures_{task.options.replan == "measured"} {
   json speeds = json::array();
   for (const auto& one : task.fleet.agents) speeds.push_back(one.speed.value());
   board_ = {{"schema", 1},
@@ -90,6 +90,7 @@ agent_board::agent_board(const train_task& task, std::uint64_t agent) {
             {"pairs", json::array()},
             {"alone", json::array()},
             {"speeds", std::move(speeds)},
+            {"speeds_are", "declared"},
             {"bytes_activations", 0},
             {"bytes_weights", 0},
             {"test_accuracy", nullptr},
@@ -127,6 +128,8 @@ void agent_board::on_round(const comdml::learn::round_report& report) {
     pairs.push_back({{"slow", pair.slow.value}, {"fast", pair.fast.value}, {"cut", pair.split.value}});
   board_["pairs"] = std::move(pairs);
   board_["alone"] = numbers(report.plan.alone);
+  for (const auto& [agent, speed] : report.speeds) board_["speeds"].at(agent.value) = speed.value();
+  if (measures_ && report.round.value > 0) board_["speeds_are"] = "measured";
   board_["bytes_activations"] = report.activation_bytes.value();
   board_["bytes_weights"] = report.weight_bytes.value();
   if (report.test_accuracy) board_["test_accuracy"] = *report.test_accuracy;
@@ -179,11 +182,11 @@ std::string screen_of(const std::string& board) {
     line("pairs", pairs.empty() ? "none" : pairs + "  (slow>fast@cut)");
     std::string speeds;
     for (const json& speed : told.at("speeds")) speeds += text(speeds.empty() ? "" : " ", to_text(speed.get<double>()));
-    line("speeds", speeds + " batches/s, declared");
+    line("speeds", speeds + " batches/s, " + told.at("speeds_are").get<std::string>());
     line("sent", size_of(told.at("bytes_activations").get<double>()) + " of activations, " +
                      size_of(told.at("bytes_weights").get<double>()) + " of weights, by all");
     if (const json& accuracy = told.at("test_accuracy"); !accuracy.is_null())
-      line("accuracy", fixed(100 * accuracy.get<double>(), 1) + " %");
+      line("accuracy", percent(accuracy.get<double>()));
     if (const json& digest = told.at("digest"); !digest.is_null()) line("digest", digest.get<std::string>());
     if (const json& error = told.at("last_error"); !error.is_null())
       line("error", error.get<std::string>() + ", " + age_of(told.at("last_error_unix_time").get<double>()));

@@ -35,6 +35,7 @@ class agent_board {
   [[nodiscard]] std::string text() const;
 
  private:
+  const bool measures_;
   mutable std::mutex mutex_;
   nlohmann::ordered_json board_;
 };

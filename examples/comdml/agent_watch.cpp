@@ -68,6 +68,11 @@ void agent_watch::on_round(const comdml::learn::round_report& report) {
   if (last_round_ && round > *last_round_ + 1)
     log_.write(log_level::warning,
                text("was lost to the others for rounds ", *last_round_ + 1, " to ", round - 1, ", and is back"));
+  for (const std::string& refused : report.refused) {
+    const std::string line = "refused: " + refused;
+    board_.note_error(line);
+    log_.write(log_level::warning, line);
+  }
   for (const agent_id lost : report.lost) {
     const std::string line = text("round ", round, ": agent ", lost, " was lost, its data is missing");
     board_.note_error(line);
@@ -82,7 +87,7 @@ void agent_watch::on_round(const comdml::learn::round_report& report) {
 
   std::ostringstream line;
   line << "round " << round << '/' << report.rounds_planned << " committed, digest " << hexadecimal(report.digest);
-  if (report.test_accuracy) line << ", accuracy " << fixed(100 * *report.test_accuracy, 1) << " %";
+  if (report.test_accuracy) line << ", accuracy " << percent(*report.test_accuracy);
   line << ", training loss " << fixed(report.train_loss, 3) << ", " << fixed(report.elapsed.value(), 1)
        << " s, members";
   for (const agent_id one : members) line << ' ' << one;

@@ -12,6 +12,7 @@
 
 #include "../unit/temporary_directory.hpp"
 #include "comdml/core/random.hpp"
+#include "comdml/learn/fedavg.hpp"
 #include "support.hpp"
 
 namespace {
@@ -234,6 +235,58 @@ TEST_CASE("a target that was reached is known to those who come later, or are st
   CHECK(late.last[3] == late.last[0]);
 }
 
+TEST_CASE("whoever sends nonsense is done without, and takes part again when it talks sense") {
+  std::size_t refused = 0;
+  for (std::size_t who = 0; who < 4; ++who)
+    for (const double part : {.1, .4, .8})
+      for (const double length : {.1, 1.}) {
+        CAPTURE(who);
+        CAPTURE(part);
+        CAPTURE(length);
+        const seconds round = end_of_round(1) - end_of_round(0);
+        const seconds begin = end_of_round(0) + round * part;
+        trial what{.how = tiny_settings(12), .babbling = {{who, {begin, begin + round * length}}}};
+        const outcome seen = run(what);
+        CHECK(seen.failure.empty());
+        for (const auto& [agent, error] : seen.errors) FAIL_CHECK(agent, ": ", error);
+        for (std::size_t i = 0; i < 4; ++i) {
+          CAPTURE(i);
+          REQUIRE(seen.histories[i]);
+          CHECK(seen.last[i] == seen.last[0]);
+          for (const learn::round_report& report : seen.histories[i]->rounds) refused += report.refused.size();
+          const auto& last = seen.histories[i]->rounds.back();
+          CHECK(last.round == round_index{11});
+          CHECK(last.lost.empty());
+        }
+        for (const auto& [index, digests] : seen.digests) CHECK(digests.size() == 1);
+      }
+  CHECK(refused > 24);
+}
+
+TEST_CASE("a guest that sends nonsense is dropped by its helper, and another loss changes nothing of that") {
+  std::size_t dropped = 0;
+  for (std::size_t who = 0; who < 4; ++who) {
+    const seconds round = end_of_round(1) - end_of_round(0);
+    const seconds begin = end_of_round(0) + round * .4;
+    for (std::uint32_t dead = 0; dead < 4; ++dead) {
+      if (dead == who) continue;
+      CAPTURE(who);
+      CAPTURE(dead);
+      trial what{.how = tiny_settings(12), .babbling = {{who, {begin, begin + round * .2}}}};
+      what.faults.deaths = {{agent_id{dead}, begin - round * .1}};
+      const outcome seen = run(what);
+      CHECK(seen.failure.empty());
+      for (const auto& [index, digests] : seen.digests) CHECK(digests.size() == 1);
+      for (std::size_t i = 0; i < 4; ++i)
+        if (seen.histories[i])
+          for (const learn::round_report& report : seen.histories[i]->rounds)
+            dropped += std::ranges::any_of(
+                report.refused, [](const std::string& told) { return told.find("smashed data") < told.size(); });
+    }
+  }
+  CHECK(dropped > 0);
+}
+
 TEST_CASE("algorithms that do not go on without an agent say so") {
   struct stubborn_job : tiny_job {
     using algorithm = learn::fedavg;
@@ -243,10 +296,11 @@ TEST_CASE("algorithms that do not go on without an agent say so") {
     const testing::fault_schedule none;
     faulty broken{line, none};
     sound mended{broken};
+    babbler front{mended};
     learn::settings<stubborn_job> how;
     how.make_model = tiny_settings(1).make_model;
     how.survival.wanted = true;
-    const learn::agent<stubborn_job> self{mended, {comm::routes{tiny_fleet(2).links}, batches_per_second{1}}, how};
+    const learn::agent<stubborn_job> self{front, {comm::routes{tiny_fleet(2).links}, batches_per_second{1}}, how};
   };
   CHECK_THROWS_AS(network.run(live), input_error);
 }

@@ -39,11 +39,44 @@ using faulty = testing::faulty_transport<below>;
 using sound = comm::checked_transport<faulty>;
 static_assert(Transport<sound>);
 
+struct interval {
+  seconds from{}, until{};
+};
+
+/// For some time it sends nonsense in place of an agent's data; what is said of the fleet stays as it is.
+class babbler {
+ public:
+  explicit babbler(sound& line, interval when = {}) : line_{line}, when_{when} {}
+
+  [[nodiscard]] agent_id self() const { return line_.self(); }
+  [[nodiscard]] std::span<const agent_id> peers() const { return line_.peers(); }
+  [[nodiscard]] decltype(auto) clock() { return line_.clock(); }
+  [[nodiscard]] comm::result send(agent_id to, const comm::tag& what, std::vector<std::byte> data, seconds deadline) {
+    const seconds now = line_.clock().now();
+    if (now >= when_.from && now < when_.until && what.round != comm::tag::no_round) data.assign(10, std::byte{42});
+    return line_.send(to, what, std::move(data), deadline);
+  }
+  [[nodiscard]] comm::delivery receive(agent_id from, const comm::tag& what, seconds deadline) {
+    return line_.receive(from, what, deadline);
+  }
+  [[nodiscard]] comm::delivery receive_any(std::span<const comm::channel> channels, seconds deadline) {
+    return line_.receive_any(channels, deadline);
+  }
+  void forget_before(round_index round) { line_.forget_before(round); }
+  void publish(std::vector<std::byte> data) { line_.publish(std::move(data)); }
+  [[nodiscard]] auto peek(agent_id peer) { return line_.peek(peer); }
+
+ private:
+  sound& line_;
+  interval when_;
+};
+static_assert(Transport<babbler>);
+
 /// With slow and fast agents there are pairs in every round.
 struct tiny_job : learn::default_policies {
   using model = nn::network<nn::sequential<nn::linear, nn::linear, nn::linear>, float>;
   using auxiliary_head = split::pool_linear;
-  using transport = sound;
+  using transport = babbler;
 };
 
 constexpr std::size_t features = 4;
@@ -84,6 +117,7 @@ struct trial {
   std::size_t agents = 4;
   learn::settings<tiny_job> how = tiny_settings(4);
   testing::fault_schedule faults{};
+  std::map<std::size_t, interval> babbling{};  ///< by agent
   /// Whether agents may be started again, so that all ask to be taken in, from the start.
   bool founded_by_asking = true;
   std::vector<agent_id> founders{};  ///< all, if empty
@@ -133,6 +167,8 @@ inline outcome run(const trial& what) {
     const std::size_t i = line.self().value;
     faulty broken{line, what.faults};
     sound mended{broken};
+    const auto talks = what.babbling.find(i);
+    babbler front{mended, talks == what.babbling.end() ? interval{} : talks->second};
     const data::array_set own = points(i, 16);
     watching observer{seen, mutex};
     learn::control hold;
@@ -142,7 +178,7 @@ inline outcome run(const trial& what) {
     for (std::uint32_t life = 1; life > 0; ++life) {
       learn::membership mine{routes, fleet.agents[i].speed};
       if (what.founded_by_asking) mine.life = life;
-      learn::agent<tiny_job> self{mended, mine, what.how};
+      learn::agent<tiny_job> self{front, mine, what.how};
       try {
         learn::history past = self.run(own, &test, observer, hold);
         const std::lock_guard lock{mutex};

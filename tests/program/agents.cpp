@@ -213,6 +213,57 @@ TEST_CASE("agents with an unknown key or with other settings are refused, and th
   require_agreement(fleet, {0, 1, 2});
 }
 
+#ifdef COMDML_HOSTILE_PEER
+TEST_CASE("what a peer with a key must not send is refused, told, and the run goes on") {
+  if (!has_agents()) return;
+  agent_fleet fleet{4, std::string{linked_all} + "rounds = 100000\n", impatient + "[log]\nlevel = \"debug\"\n"};
+  fleet.start_all();
+  REQUIRE(fleet[3].wait_until_told(committed(1)));
+  fleet[3].signal(SIGKILL);
+  (void)fleet[3].wait();
+  const std::string told = fleet[0].told();
+  const std::string settings = told.substr(told.find("settings ") + 9, 16);
+  process peer{{fleet.key_of(3), "3", fleet.address(0), fleet.public_key(0), settings}, COMDML_HOSTILE_PEER};
+  for (const std::string what :
+       {"refused: wrong identity, agent 3: ", "refused: wrong version, agent 3: ", "refused: malformed, agent 3: ",
+        "duplicate, agent 3", "refused: oversized, agent 3: "}) {
+    CAPTURE(what);
+    const bool heard = fleet[0].wait_until_told(what);
+    INFO(peer.told());
+    INFO(fleet[0].told());
+    REQUIRE(heard);
+  }
+  peer.signal(SIGKILL);
+  REQUIRE(fleet[0].wait_for_told(lines(fleet[0].told()).size() + 10));
+  for (const std::size_t i : {0, 1, 2}) fleet[i].signal(SIGTERM);
+  for (const std::size_t i : {0, 1, 2}) CHECK(fleet[i].wait().code == 130);
+  const std::vector<std::string> said = lines(fleet[0].told());
+  CHECK(std::ranges::any_of(said.end() - 10, said.end(),
+                            [](const std::string& one) { return contains(one, " committed, digest "); }));
+}
+#endif
+
+TEST_CASE("agents with data of their own train on all of it, and on nobody else's") {
+  if (!has_agents()) return;
+  const scratch files;
+  agent_fleet fleet{3, "rounds = 2\ndataset = \"mnist\"\nbatch = 8\n", impatient};
+  for (std::size_t i = 0; i < 3; ++i) {
+    const fs::path own = files / std::to_string(i);
+    write_mnist(own, 40 + 8 * static_cast<unsigned>(i));
+    fleet.tell_agent(i, "own-data = true\ndata-dir = \"" + own.string() + "\"\n");
+  }
+  fleet.start_all();
+  for (std::size_t i = 0; i < 3; ++i)
+    CHECK(contains(fleet[i].told(), ", " + std::to_string(40 + 8 * i) + " images of mnist"));
+  require_agreement(fleet, {0, 1, 2});
+  // The others' is not: their settings say what data there is.
+  agent_fleet mixed{2, "rounds = 2\ndataset = \"mnist\"\nbatch = 8\n", impatient};
+  mixed.tell_agent(0, "own-data = true\ndata-dir = \"" + (files / "0").string() + "\"\n");
+  mixed.tell_agent(1, "data-dir = \"" + (files / "1").string() + "\"\n");
+  mixed.start_all();
+  REQUIRE(mixed[0].wait_until_told("refused: wrong fleet, agent 1"));
+}
+
 TEST_CASE("SIGTERM: the agent says bye and ends with 130, the others go on") {
   if (!has_agents()) return;
   agent_fleet fleet{3, "rounds = 40\nfleet = \"loguniform:10:80:50:100\"\ntrain-limit = 600\ntest-limit = 100\n",
@@ -241,7 +292,7 @@ TEST_CASE("SIGTERM ends an agent that waits for others, too") {
 
 TEST_CASE("status: what an agent is doing, for those whose key it knows") {
   if (!has_agents()) return;
-  agent_fleet fleet{3, "rounds = 100000\ntrain-limit = 600\ntest-limit = 100\n", impatient};
+  agent_fleet fleet{3, "rounds = 100000\ntrain-limit = 600\ntest-limit = 100\nreplan = \"measured\"\n", impatient};
   fleet.start(0);
   fleet.start(1);
   REQUIRE(fleet[0].wait_until_told("waiting for agent 2"));
@@ -256,18 +307,23 @@ TEST_CASE("status: what an agent is doing, for those whose key it knows") {
   CHECK(waiting.result()["schema"] == 1);
   CHECK(waiting.result()["phase"] == "waiting");
   CHECK(waiting.result()["missing"] == json::array({2}));
+  const json declared = waiting.result()["speeds"];
+  CHECK(declared.size() == 3);
 
   fleet.start(2);
-  REQUIRE(fleet[0].wait_until_told(committed(2)));
+  REQUIRE(fleet[0].wait_until_told(committed(4)));
   const json told = ask(fleet.observer_key(), {"--json"}).result();
   CHECK(told["phase"] == "training");
-  CHECK(told["round"] >= 2);
+  CHECK(told["round"] >= 4);
   CHECK(told["members"] == json::array({0, 1, 2}));
   CHECK(told["bytes_weights"] > 0);
+  CHECK(told["speeds_are"] == "measured");
+  for (std::size_t i = 0; i < 3; ++i) CHECK(told["speeds"][i].get<double>() != declared[i].get<double>());
   const ending screen = ask(fleet.observer_key(), {});
   CHECK(screen.code == 0);
   CHECK(contains(screen.out, "members   0 1 2\n"));
   CHECK(contains(screen.out, "of 100000"));
+  CHECK(contains(screen.out, " batches/s, measured\n"));
 
   // Somebody else's key: no answer.
   const std::string stranger = (fleet.folder() / "stranger").string();

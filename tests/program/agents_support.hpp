@@ -32,6 +32,7 @@ class agent_fleet {
       : train_{std::move(train)},
         more_{std::move(more)},
         agents_(count),
+        own_(count),
         tables_(count),
         hosts_(count, "127.0.0.1"),
         through_(count) {
@@ -49,6 +50,8 @@ class agent_fleet {
 
   /// Other lines of [train] for one agent.
   void tell_otherwise(std::size_t i, std::string train) { tables_.at(i) = std::move(train); }
+  /// More lines of [agent] for one agent.
+  void tell_agent(std::size_t i, std::string own) { own_.at(i) = std::move(own); }
   /// A host that an agent listens at in place of the loopback's, and the command through which it is started.
   void place(std::size_t i, std::string host, std::string through = "") {
     hosts_.at(i) = std::move(host);
@@ -65,6 +68,7 @@ class agent_fleet {
   void start(std::size_t i) {
     std::string config = "[agent]\nid = " + std::to_string(i) + "\nkey = \"" + key_of(i) + "\"\nbind = \"tcp://" +
                          hosts_[i] + ":*\"\nobservers = [\"" + public_keys_.back() + "\"]\n";
+    config += own_[i];
     if (later_.contains(i)) config += "later = true\n";
     for (std::size_t j = 0; j < agents_.size(); ++j) {
       if (j == i) continue;
@@ -100,6 +104,7 @@ class agent_fleet {
   std::string more_;
   std::vector<std::string> public_keys_;
   std::vector<std::unique_ptr<process>> agents_;
+  std::vector<std::string> own_;
   std::vector<std::optional<std::string>> tables_;
   std::vector<std::string> hosts_;
   std::vector<std::string> through_;

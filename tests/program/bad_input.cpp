@@ -25,33 +25,6 @@ std::string record(char label) {
   return bytes;
 }
 
-void big_endian(std::string& bytes, unsigned value) {
-  for (int shift = 24; shift >= 0; shift -= 8) bytes += static_cast<char>(value >> shift & 0xff);
-}
-
-/// IDX images, all gray.
-std::string idx_images(unsigned magic, unsigned count) {
-  std::string bytes;
-  for (const unsigned word : {magic, count, 28u, 28u}) big_endian(bytes, word);
-  return bytes + std::string(count * 784, '\x80');
-}
-
-std::string idx_labels(unsigned count) {
-  std::string bytes;
-  for (const unsigned word : {2049u, count}) big_endian(bytes, word);
-  for (unsigned i = 0; i < count; ++i) bytes += static_cast<char>(i % 10);
-  return bytes;
-}
-
-/// A directory in MNIST's layout.
-void write_mnist(const fs::path& directory) {
-  fs::create_directories(directory);
-  for (const std::string part : {"train", "t10k"}) {
-    write(directory / (part + "-images-idx3-ubyte"), idx_images(2051, 40));
-    write(directory / (part + "-labels-idx1-ubyte"), idx_labels(40));
-  }
-}
-
 }  // namespace
 
 TEST_CASE("values of options") {
@@ -155,7 +128,7 @@ TEST_CASE("usage") {
 TEST_CASE("data files") {
   const scratch files;
   const fs::path good = files / "good";
-  write_mnist(good);
+  write_mnist(good, 40);
   const std::vector<std::string> mnist{"--dataset", "mnist",    "--agents", "2",         "--batch",
                                        "5",         "--rounds", "1",        "--data-dir"};
   const auto with = [&](const fs::path& directory) {

@@ -177,6 +177,35 @@ inline fs::path data(const std::string& name) {
   return fs::path{root} / name;
 }
 
+inline void big_endian(std::string& bytes, unsigned value) {
+  for (int shift = 24; shift >= 0; shift -= 8) bytes += static_cast<char>(value >> shift & 0xff);
+}
+
+/// IDX images, all gray.
+inline std::string idx_images(unsigned magic, unsigned count) {
+  std::string bytes;
+  for (const unsigned word : {magic, count, 28u, 28u}) big_endian(bytes, word);
+  return bytes + std::string(count * 784, '\x80');
+}
+
+inline std::string idx_labels(unsigned count) {
+  std::string bytes;
+  for (const unsigned word : {2049u, count}) big_endian(bytes, word);
+  for (unsigned i = 0; i < count; ++i) bytes += static_cast<char>(i % 10);
+  return bytes;
+}
+
+/// A directory in MNIST's layout, with so many images to train on, and 40 to test with.
+inline void write_mnist(const fs::path& directory, unsigned training) {
+  fs::create_directories(directory);
+  const auto write_part = [&](const std::string& part, unsigned images) {
+    write(directory / (part + "-images-idx3-ubyte"), idx_images(2051, images));
+    write(directory / (part + "-labels-idx1-ubyte"), idx_labels(images));
+  };
+  write_part("train", training);
+  write_part("t10k", 40);
+}
+
 /// A short training run with more options.
 inline std::vector<std::string> quick(const std::vector<std::string>& more) {
   std::vector<std::string> all{"train", "--train-limit", "200", "--test-limit", "80", "--rounds", "2", "--json"};

@@ -146,7 +146,8 @@ template <Transport T>
   link.result = exchange.failure;
   if (link.result != result::ok) return {.peer = peer, .result = link.result};
   if (!(link.to.rate.value() > 0 && link.from.rate.value() > 0 && latency >= 0))
-    throw run_error{text("agent ", peer, " reports a link of ", link.to.rate.value(), " bits/s and ", latency, " s")};
+    throw malformed_message{
+        peer, text("agent ", peer, " reports a link of ", link.to.rate.value(), " bits/s and ", latency, " s")};
   link.to.latency = link.from.latency = seconds{latency};
   return link;
 }

@@ -55,8 +55,19 @@ class message_writer {
   std::vector<std::byte> data_;
 };
 
-/// Reads a message in the order in which it was written. Throws run_error, naming the sender, when the message ends
-/// too early or too late. Refers to the message, does not copy it.
+/// A message that its sender cannot have meant.
+class malformed_message : public run_error {
+ public:
+  malformed_message(agent_id sender, const std::string& what) : run_error{what}, sender_{sender} {}
+
+  [[nodiscard]] agent_id sender() const noexcept { return sender_; }
+
+ private:
+  agent_id sender_;
+};
+
+/// Reads a message in the order in which it was written. Throws malformed_message when the message ends too early or
+/// too late. Refers to the message, does not copy it.
 class message_reader {
  public:
   message_reader(std::span<const std::byte> message, agent_id sender) : message_{message}, sender_{sender} {}
@@ -89,7 +100,7 @@ class message_reader {
   }
   /// For values that can be read but make no sense.
   [[noreturn]] void fail(const std::string& what) const {
-    throw run_error{text("malformed message of agent ", sender_, " at byte ", position_, ": ", what)};
+    throw malformed_message{sender_, text("malformed message of agent ", sender_, " at byte ", position_, ": ", what)};
   }
 
  private:

@@ -22,9 +22,10 @@ namespace comdml::fleet {
 }
 
 /// What a helper must hold for a guest: weights and gradients of the fast side, `optimizer_slots` more values per
-/// weight, the mini-batches that wait to be served, one more that comes in and one that is read, and its fp32 values.
+/// weight, the mini-batches that wait to be served, one that comes in, of which a transport that encrypts holds three
+/// copies for a moment, one that is read, and its fp32 values.
 ///
-///     bytes = (2 + optimizer_slots) fast_side + (window + 2) wire + values
+///     bytes = (2 + optimizer_slots) fast_side + (window + 4) wire + values
 ///
 /// `fast_side` and `wire` (of one batch) are the split profile's. What the helper needs for its own training is not
 /// counted: an agent's limit is what it can spare beside it.
@@ -33,8 +34,9 @@ struct guest_memory {
   double window = 4;           ///< batches of a guest that wait at once; comm::in_process_options
 
   [[nodiscard]] bytes operator()(const split_cost& split) const {
-    const double unpacked = split.codec == "fp16" ? 2 : split.codec == "int8" ? 4 : 1;
-    return (2 + optimizer_slots) * split.fast_side + split.wire * batches{window + 2 + unpacked};
+    // Values are as long as fp32 writes them; a codec that is not known here is taken for one as short as int8.
+    const double unpacked = split.codec == "fp32" ? 1 : split.codec == "fp16" ? 2 : 4;
+    return (2 + optimizer_slots) * split.fast_side + split.wire * batches{window + 4 + unpacked};
   }
 };
 

@@ -69,6 +69,12 @@ struct status {
   friend bool operator==(const status&, const status&) = default;
 };
 
+/// Whether an agent can be like that. More than 2^32 images are taken for nonsense.
+[[nodiscard]] inline bool is_possible(const status& one) noexcept {
+  return one.micro_batches_per_second > 0 && one.images >= 0 && one.images <= (std::int64_t{1} << 32) &&
+         one.memory >= 0;
+}
+
 /// The status of an agent. Requires a speed of at least a millionth and at most a million million batches per second,
 /// and memory of at least 0.
 [[nodiscard]] inline status make_status(batches_per_second speed, std::size_t images,
@@ -92,7 +98,7 @@ struct status {
   instance fleet{{}, std::move(links), std::move(profile)};
   for (std::size_t i = 0; i < statuses.size(); ++i) {
     const auto& [speed, images, memory] = statuses[i];
-    if (speed <= 0 || images < 0 || memory < 0)
+    if (!is_possible(statuses[i]))
       throw run_error{text("agent ", i, " reports ", speed, " micro-batches/s, ", images, " images and ", memory,
                            " bytes to spare")};
     fleet.agents.push_back({batches_per_second{static_cast<double>(speed) / 1e6},

@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "comdml/comm/message.hpp"
 #include "comdml/concepts.hpp"
 #include "comdml/learn/commit_log.hpp"
 #include "comdml/learn/control.hpp"
@@ -162,17 +163,14 @@ class agent {
       std::uint32_t round = work.first_round().value;
       if (round > 0) {
         schedule = schedule_after(work.results());
-        const bool target_reached = reached(work.results().back());
-        if (tells()) past.target_reached = target_reached;
-        if (!work.survives() && (round >= settings_.rounds || target_reached)) return;
         // What follows a checkpoint, but for those who were away. That nobody wished to stop is known.
-        if (!work.survives() && work.fleet().is_member(transport_.self())) static_cast<void>(work.anyone_stops(false));
+        if (!work.survives() && !over_after(work, round) && work.fleet().is_member(transport_.self()))
+          static_cast<void>(work.anyone_stops(false));
       }
-      while (work.left_out() || round < settings_.rounds) {
+      while (work.left_out() || !over_after(work, round)) {
         if (work.left_out()) {  // of a run that is over, too: it may know the end of it, or others may
           round = work.come_in().value;
           schedule = schedule_after(work.results());
-          over_already(work, round, past, always);
           continue;
         }
         std::optional<round_report> report;
@@ -188,10 +186,7 @@ class agent {
           const bool last = round + 1 == settings_.rounds;
           report = work.report(plan, evaluated(round) || last ? test : nullptr);
         });
-        if (!whole) {
-          report = go_on(work, round, schedule);
-          if (!report) over_already(work, round, past, always);
-        }
+        if (!whole) report = go_on(work, round, schedule);
         if (away && round == settings_.rounds) return;
         if (away) ++round;
         if (!report) continue;
@@ -200,7 +195,6 @@ class agent {
         report->wall = work.wall_before() +
                        seconds{std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count()};
         if (report->test_accuracy) schedule.observe(*report->test_accuracy);
-        const bool target_reached = report->test_accuracy && reached(*report->test_accuracy);
         schedule.next_round();
         if (keep && !work.common()) refuse_checkpoints();
         std::optional<checkpoint> kept;
@@ -212,21 +206,19 @@ class agent {
           wish = observer.on_round(*report);
           past.rounds.push_back(*std::move(report));
           past.state = work.committed().body.model;  // what the report speaks of, should the next round be interrupted
-          past.target_reached = target_reached;
+          past.target_reached = target_reached(work);
         }
         // Of a fleet in one process not before: what is gone on from, the observer knows.
         if (kept) keep(*std::move(kept));
-        if (target_reached && !work.survives()) break;
-        bool over = target_reached || round == settings_.rounds;
+        if (target_reached(work) && !work.survives()) break;
+        bool over = over_after(work, round);
         // Where somebody may be lost, all stay until everyone knows of the end.
         const bool all_know = undisturbed(work, [&] { over = work.anyone_stops(wish == verdict::stop) || over; });
         if (!all_know && over) work.answer_late_ones();
-        if (!all_know && !over) {
-          static_cast<void>(go_on(work, round, schedule));
-          over_already(work, round, past, always);
-        }
+        if (!all_know && !over) static_cast<void>(go_on(work, round, schedule));
         if (over) break;
       }
+      if (tells()) past.target_reached = target_reached(work);  // perhaps with a state that others gave
       if (!work.common()) work.average_models();
       if (tells()) past.state = work.committed().body.model;  // also that of rounds that it heard of later
     } catch (const interrupted&) {
@@ -236,13 +228,16 @@ class agent {
 
   /// Runs a step. \returns false if it was cut short because somebody was lost, and the others are to go on
   template <class Session, class Step>
-  static bool undisturbed(const Session& work, Step&& step) {
+  static bool undisturbed(Session& work, Step&& step) {
     try {
       step();
       return true;
     } catch (const disturbed&) {
     } catch (const peer_lost_error&) {
       if (!work.survives()) throw;
+    } catch (const comm::malformed_message& error) {
+      if (!work.survives()) throw;
+      work.distrust(error);
     }
     return false;
   }
@@ -263,12 +258,15 @@ class agent {
     return std::nullopt;
   }
 
-  /// After the state of others was taken over: the run may have reached its target with it.
+  /// Whether the run is over after so many rounds.
   template <class Session>
-  void over_already(const Session& work, std::uint32_t& round, history& past, bool always) const {
-    if (work.results().empty() || !reached(work.results().back())) return;
-    if (always || work.leads()) past.target_reached = true;
-    round = static_cast<std::uint32_t>(settings_.rounds);
+  [[nodiscard]] bool over_after(const Session& work, std::uint32_t rounds) const {
+    return rounds >= settings_.rounds || target_reached(work);
+  }
+  /// Whether the last round's test accuracy is the one that is wanted; not-a-number is not.
+  template <class Session>
+  [[nodiscard]] bool target_reached(const Session& work) const {
+    return settings_.target_accuracy && !work.results().empty() && work.results().back() >= *settings_.target_accuracy;
   }
 
   /// As it is after rounds with these test accuracies.
@@ -279,11 +277,6 @@ class agent {
       schedule.next_round();
     }
     return schedule;
-  }
-
-  /// Whether a test accuracy is the one that is wanted; not-a-number is not.
-  [[nodiscard]] bool reached(double accuracy) const {
-    return settings_.target_accuracy && accuracy >= *settings_.target_accuracy;
   }
 
   [[nodiscard]] bool evaluated(std::uint32_t round) const {

@@ -11,6 +11,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -138,19 +139,32 @@ struct epoch {
 }
 
 /// Who goes on, decided by one agent from the answers of others and its own, ascending by agent. Of two that do not
-/// reach each other, the higher one stays out. \returns nothing if those who are left are no quorum
+/// reach each other, the one stays out that is cut off from more, or the higher one. \returns nothing if those who are
+/// left are no quorum
 [[nodiscard]] inline std::optional<epoch> next_epoch(std::uint16_t attempt, std::span<const agent_id> members,
                                                      std::size_t demanded, std::span<const promise> answers) {
   COMDML_REQUIRE(!members.empty() && !answers.empty(), members.size(), " members, ", answers.size(), " answers");
   epoch next{.attempt = attempt};
-  std::vector<promise> there;
-  for (const promise& one : answers) {
-    const bool apart = std::ranges::any_of(there, [&](const promise& other) {
-      return std::ranges::binary_search(one.unreachable, other.from) ||
-             std::ranges::binary_search(other.unreachable, one.from);
+  const auto apart = [](const promise& one, const promise& other) {
+    return one.from != other.from && (std::ranges::binary_search(one.unreachable, other.from) ||
+                                      std::ranges::binary_search(other.unreachable, one.from));
+  };
+  std::vector<promise> there(answers.begin(), answers.end());
+  while (true) {
+    const auto cuts = [&](const promise& one) {
+      return std::ranges::count_if(there, [&](const promise& other) { return apart(one, other); });
+    };
+    const auto worst = std::ranges::max_element(there, {}, [&](const promise& one) {
+      return std::pair{cuts(one), one.from};
     });
-    if (apart) continue;
-    there.push_back(one);
+    if (cuts(*worst) == 0) break;
+    there.erase(worst);
+  }
+  for (const promise& one : answers)  // who was cut off from such as are out themselves
+    if (std::ranges::none_of(there, [&](const promise& other) { return one.from == other.from || apart(one, other); }))
+      there.push_back(one);
+  std::ranges::sort(there, {}, &promise::from);
+  for (const promise& one : there) {
     next.members.push_back(one.from);
     next.remaining = std::max(next.remaining, one.remaining);
   }
@@ -180,6 +194,13 @@ inline void write_ids(comm::message_writer& message, std::span<const agent_id> i
   for (const agent_id id : ids) message.write(id.value);
 }
 /// Ascending ids below `agents`; anything else is malformed.
+/// A time that others may be waited for.
+[[nodiscard]] inline seconds read_duration(comm::message_reader& message) {
+  const seconds duration{message.read<double>()};
+  if (!std::isfinite(duration.value()) || duration < seconds{})
+    message.fail(text("a duration of ", duration.value(), " s"));
+  return duration;
+}
 [[nodiscard]] inline std::vector<agent_id> read_ids(comm::message_reader& message, std::size_t agents) {
   const auto count = message.read<std::uint32_t>();
   if (count > agents) message.fail(text(count, " agents"));
@@ -224,7 +245,7 @@ inline void write_promise(comm::message_writer& message, const promise& own) {
   const bool has_plan = message.read<std::uint8_t>() != 0;
   const auto plan = message.read<std::uint64_t>();
   if (has_plan) told.plan = plan;
-  told.remaining = seconds{message.read<double>()};
+  told.remaining = read_duration(message);
   told.unreachable = read_ids(message, agents);
   return told;
 }
@@ -242,7 +263,7 @@ inline void write_epoch(comm::message_writer& message, const epoch& next) {
   const auto from = message.read<std::uint8_t>();
   if (from > static_cast<std::uint8_t>(resumption::adopt)) message.fail(text("resumption ", int{from}));
   next.from = static_cast<resumption>(from);
-  next.remaining = seconds{message.read<double>()};
+  next.remaining = read_duration(message);
   next.digest = message.read<std::uint64_t>();
   next.members = read_ids(message, agents);
   next.next_members = read_roster(message, agents);

@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <iterator>
 #include <limits>
 #include <map>
 #include <optional>
@@ -99,6 +100,7 @@ class lifeline {
     ear_.listen_to_all();
     timeouts_.clear();
     unreachable_.clear();
+    distrusted_.clear();
     replaced_.clear();
     told_.reset();
     // One gives its state to all who come in; if it does not arrive, they ask the others for it.
@@ -150,6 +152,8 @@ class lifeline {
   void missed(agent_id peer, comm::result how) {
     if (how == comm::result::peer_lost || ++timeouts_[peer.value] > 1) unreachable_.insert(peer);
   }
+  /// A peer says what makes no sense: until the round is over, it is taken for lost, whatever else it says.
+  void distrust(agent_id peer) { distrusted_.insert(peer); }
   /// Who asks to take part, and in which life.
   [[nodiscard]] const std::map<agent_id, std::uint32_t>& asking() const noexcept { return entrance_.lives(); }
   /// Whether a member of the round was started again: it does not know the round, and asks to be taken in.
@@ -273,7 +277,7 @@ class lifeline {
   void on_prepare(agent_id from, round_index round, comm::message_reader& message) {
     const auto number = message.read<std::uint16_t>();
     message.finish();
-    if (round < now_.round || (round == now_.round && left_out(from))) return tell_standing(from);
+    if (is_behind(from, round)) return tell_standing(from);
     if (round > now_.round || !began_ || number <= promised_) return;
     promised_ = number;
     formed_.reset();
@@ -284,6 +288,7 @@ class lifeline {
   }
   void on_promise(agent_id from, round_index round, comm::message_reader& message) {
     const auto number = message.read<std::uint16_t>();
+    if (is_behind(from, round)) return tell_standing(from);  // it was away when it was asked
     if (round != now_.round || number != asking_number_) return;
     promise answer = read_promise(message, from, agents_);
     message.finish();
@@ -325,10 +330,14 @@ class lifeline {
   [[nodiscard]] bool left_out(agent_id other) const {
     return attempt_ > 0 && attempt_ == promised_ && !std::ranges::binary_search(current_, other);
   }
+  /// Whether a peer that speaks of a round takes part in one that is over, or that the others go on with without it.
+  [[nodiscard]] bool is_behind(agent_id peer, round_index round) const {
+    return round < now_.round || (round == now_.round && left_out(peer));
+  }
   [[nodiscard]] promise own_promise() {
     promise own{.from = self(), .accepted = accepted_, .plan = plan_};
     if (busy_) own.remaining = std::max(seconds{}, end_ - line_.clock().now());
-    own.unreachable.assign(unreachable_.begin(), unreachable_.end());
+    std::ranges::set_union(unreachable_, distrusted_, std::back_inserter(own.unreachable));
     return own;
   }
 
@@ -452,6 +461,7 @@ class lifeline {
   bool busy_ = false;
   std::map<std::uint32_t, std::size_t> timeouts_;
   std::set<agent_id> unreachable_;
+  std::set<agent_id> distrusted_;
   std::set<agent_id> replaced_;  ///< members that were started again
   entrance entrance_;
   mark saved_;

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "comdml/comm/codec.hpp"
+#include "comdml/comm/message.hpp"
 #include "comdml/comm/transport.hpp"
 #include "comdml/concepts.hpp"
 #include "comdml/core/errors.hpp"
@@ -299,8 +300,12 @@ class local_training {
 
   /// One mini-batch of activations through a tail. The message is freed before, see fleet::guest_memory.
   void train_tail(guest& g, std::vector<std::byte> message) {
-    split::decode_smashed(*g.codec, message, model_.net.output_shape(g.cut.value - 1), model_.net.classes(),
-                          settings_.batch + 1, activations_, labels_);
+    try {
+      split::decode_smashed(*g.codec, message, model_.net.output_shape(g.cut.value - 1), model_.net.classes(),
+                            settings_.batch + 1, activations_, labels_);
+    } catch (const run_error& error) {
+      throw comm::malformed_message{g.id, text("agent ", g.id, ": ", error.what())};
+    }
     std::vector<std::byte>{}.swap(message);
     compute_share(g.id, g.fast_share, labels_.size(), [&](workspace& memory) {
       const split::fast_side side{model_.net, g.cut, settings_.loss, settings_.optimizer};
@@ -360,8 +365,14 @@ class local_training {
       return true;
     }
     fleet_.record(activity::waiting, message.from, start);
-    train_tail(*from, std::move(message.data));
-    --from->batches_left;
+    try {
+      train_tail(*from, std::move(message.data));
+      --from->batches_left;
+    } catch (const comm::malformed_message& error) {
+      if (!fleet_.survives()) throw;
+      fleet_.refuse(error);
+      drop(static_cast<std::size_t>(from - guests.begin()));
+    }
     return true;
   }
 

@@ -164,6 +164,9 @@ class peers {
     line_.missed(peer, result);
     return false;
   }
+  /// Remembers what was wrong with a message, until the next report.
+  void refuse(const comm::malformed_message& error) { refused_.push_back(error.what()); }
+  [[nodiscard]] std::vector<std::string> take_refused() { return std::exchange(refused_, {}); }
   /// Whether the others have decided to go on without an agent, or will.
   [[nodiscard]] bool gone(agent_id agent) const {
     if (line_.replaced(agent)) return true;
@@ -219,6 +222,7 @@ class peers {
   bool there_ = true;
   std::size_t turnouts_ = 0;
   round_index round_{};
+  std::vector<std::string> refused_;
 };
 
 }  // namespace comdml::learn

@@ -6,6 +6,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "comdml/concepts.hpp"
@@ -47,10 +49,14 @@ struct round_report {
   std::uint64_t digest = 0;
 
   pairing::plan plan{};
+  /// What the members told of their speeds for it: declared ones, or what they have measured.
+  std::vector<std::pair<agent_id, batches_per_second>> speeds{};
   /// Agents whose loss or weights were not finite: they sat this round's average out.
   std::vector<agent_id> sat_out{};
   /// Agents that were lost: they were to take part, and their data is missing from this round.
   std::vector<agent_id> lost{};
+  /// Malformed messages, in words: their senders were taken for lost. Of this agent alone.
+  std::vector<std::string> refused{};
 };
 
 /// Observes nothing.

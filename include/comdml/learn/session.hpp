@@ -310,6 +310,8 @@ class session {
                                                  .digest = digest});
 
     seconds elapsed{};
+    bytes activations{};
+    bytes weights{};
     evaluation sum;
     std::vector<std::pair<agent_id, std::uint64_t>> digests;
     fleet_.exchange(message_kind::round_counts, std::move(message), [&](comm::message_reader& from, agent_id sender) {
@@ -318,12 +320,14 @@ class session {
       part.right = from.read<std::int64_t>();
       part.loss_micro = from.read<std::int64_t>();
       sum += part;
-      held_.so_far.activations += bytes{from.read<double>()};
-      held_.so_far.weights += bytes{from.read<double>()};
+      activations += bytes{from.read<double>()};
+      weights += bytes{from.read<double>()};
       elapsed = std::max(elapsed, seconds{from.read<double>()});
       digests.emplace_back(sender, from.read<std::uint64_t>());
     });
     if (common_) fleet_.require_agreement("weights", digests);
+    held_.so_far.activations += activations;
+    held_.so_far.weights += weights;
     held_.so_far.saved += std::exchange(saved_, {});
     held_.so_far.results.push_back(sum.seen > 0 ? sum.accuracy() : std::numeric_limits<double>::quiet_NaN());
     round_report done = report_of(plan, elapsed, digest);
@@ -344,8 +348,8 @@ class session {
     const bool new_here = fleet_.transport().members().ids.empty();
     const std::vector<agent_id> founders =
         new_here && fleet_.is_member(fleet_.self()) ? fleet_.members() : std::vector<agent_id>{};
-    survey_.forget_partners();
     if (std::optional<roster> all = fleet_.transport().ask_in(founders, {first_, attempt_})) {
+      survey_.forget_partners();
       start_round({.round = first_, .members = *std::move(all), .digest = held_.digest()});
       return first_;
     }
@@ -357,6 +361,12 @@ class session {
     fleet_.transport().answer_late_ones([&] { fleet_.check(); });
   }
 
+  /// Takes a peer for lost that has sent something that makes no sense. What came back of this agent's own was spoiled
+  /// on the way, or by itself: the others know.
+  void distrust(const comm::malformed_message& error) {
+    fleet_.refuse(error);
+    if (error.sender() != fleet_.self()) fleet_.transport().distrust(error.sender());
+  }
   using turn = typename lifeline<typename J::transport>::turn;
   /// After `disturbed` or the loss of a peer: agrees with the others on how the round goes on. \throws run_error if
   /// there are too few
@@ -370,7 +380,7 @@ class session {
     next_members_ = now.members;
     saved_ = {};
     survey_.forget_partners();
-    const round_report done = report_of(plan_, fleet_.transport().clock().now(), now.digest);
+    round_report done = report_of(plan_, fleet_.transport().clock().now(), now.digest);
     commit(now.digest);
     return done;
   }
@@ -395,7 +405,7 @@ class session {
   }
 
  private:
-  [[nodiscard]] round_report report_of(const pairing::plan& plan, seconds elapsed, std::uint64_t digest) const {
+  [[nodiscard]] round_report report_of(const pairing::plan& plan, seconds elapsed, std::uint64_t digest) {
     round_report done{.round = fleet_.round(),
                       .epoch = epoch_index{fleet_.round().value},
                       .rounds_planned = settings_.rounds,
@@ -407,7 +417,9 @@ class session {
                       .weight_bytes = held_.so_far.weights,
                       .digest = digest,
                       .plan = plan,
-                      .sat_out = sat_out_};
+                      .speeds = survey_.speeds(),
+                      .sat_out = sat_out_,
+                      .refused = fleet_.take_refused()};
     if (const double accuracy = held_.so_far.results.back(); !std::isnan(accuracy)) done.test_accuracy = accuracy;
     std::ranges::set_difference(beginners_, fleet_.members(), std::back_inserter(done.lost));
     return done;

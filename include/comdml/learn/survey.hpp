@@ -73,13 +73,18 @@ class survey {
   [[nodiscard]] std::size_t images_of(agent_id member) const {
     return static_cast<std::size_t>(statuses_[fleet_.rank_of(member)].images);
   }
+  /// What the members said of their speeds when they last did.
+  [[nodiscard]] std::vector<std::pair<agent_id, batches_per_second>> speeds() const {
+    std::vector<std::pair<agent_id, batches_per_second>> told;
+    for (std::size_t i = 0; i < statuses_.size(); ++i) told.emplace_back(tellers_[i], speed_of(statuses_[i]));
+    return told;
+  }
   /// Of the training of anyone without help; on so many images each, if that is told.
   [[nodiscard]] seconds longest_training(std::optional<std::size_t> images = std::nullopt) const {
     seconds longest{};
     for (const fleet::status& one : statuses_) {
-      const batches_per_second speed{1e-6 * static_cast<double>(one.micro_batches_per_second)};
-      longest = std::max(longest, fleet::compute_time(1, images.value_or(static_cast<std::size_t>(one.images)),
-                                                      settings_.batch, speed));
+      const std::size_t work = images.value_or(static_cast<std::size_t>(one.images));
+      longest = std::max(longest, fleet::compute_time(1, work, settings_.batch, speed_of(one)));
     }
     return longest;
   }
@@ -114,17 +119,24 @@ class survey {
   void recall_plan(std::span<const std::byte> memory, std::size_t turnouts) { planning_.recall(memory, turnouts); }
 
  private:
+  [[nodiscard]] static batches_per_second speed_of(const fleet::status& one) {
+    return batches_per_second{1e-6 * static_cast<double>(one.micro_batches_per_second)};
+  }
+
   void exchange_statuses(std::size_t images, link_matrix* measured) {
     comm::message_writer message = status_record(fleet::make_status(seen_.speed(speed_), images, spare_memory_));
     if (measured) seen_.write_links(message);
-    statuses_.clear();
+    std::vector<fleet::status> told;
     fleet_.exchange(message_kind::status, std::move(message), [&](comm::message_reader& from, agent_id sender) {
-      fleet::status& status = statuses_.emplace_back();
+      fleet::status& status = told.emplace_back();
       status.micro_batches_per_second = from.read<std::int64_t>();
       status.images = from.read<std::int64_t>();
       status.memory = from.read<std::int64_t>();
+      if (!fleet::is_possible(status)) from.fail("a speed, a number of images or a memory that cannot be");
       if (measured) measurements::read_links(from, sender, *measured);
     });
+    statuses_ = std::move(told);
+    tellers_ = fleet_.members();
   }
 
   /// What the round before has shown: the own speed, and the links to those that it was paired with.
@@ -174,6 +186,7 @@ class survey {
   measurements seen_;
   std::vector<agent_id> partners_;       ///< of the round before, if links are measured
   std::vector<fleet::status> statuses_;  ///< of the members, in their order
+  std::vector<agent_id> tellers_;        ///< the members then
 };
 
 }  // namespace comdml::learn

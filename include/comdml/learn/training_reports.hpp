@@ -76,18 +76,19 @@ template <class Fleet, class Training>
   fleet.exchange(message_kind::training_report, std::move(message), [&](comm::message_reader& from, agent_id) {
     training_report& report = all.reports.emplace_back();
     report.images = from.read<std::int64_t>();
+    if (report.images < 0) from.fail(text(report.images, " images"));
     report.finite = from.read<std::uint8_t>() != 0;
     evaluation part;
     part.loss_micro = from.read<std::int64_t>();
     part.seen = from.read<std::int64_t>();
     sum += part;
-    all.end = std::max(all.end, seconds{from.read<double>()});
-    all.end_alone = std::max(all.end_alone, seconds{from.read<double>()});
+    all.end = std::max(all.end, read_duration(from));
+    all.end_alone = std::max(all.end_alone, read_duration(from));
     for (auto left = from.read<std::uint32_t>(); left > 0; --left)
       report.broken_guests.push_back(agent_id{from.read<std::uint32_t>()});
     if (!fleet.survives()) return;
     report.own_tail = from.read<std::uint8_t>() != 0;
-    all.longest = std::max(all.longest, seconds{from.read<double>()});
+    all.longest = std::max(all.longest, read_duration(from));
     const roster asking = read_roster(from, fleet.links().agents());
     for (std::size_t i = 0; i < asking.ids.size(); ++i) all.asking.take_in(asking.ids[i], asking.lives[i]);
   });

@@ -110,17 +110,17 @@ TEST_CASE("an all-reduce takes the steps and bytes of recursive halving and doub
 TEST_CASE("a helper needs memory for weights, gradients, optimizer slots and waiting batches") {
   auto fleet = example(megabits_per_second(1000));
   fleet.profile.splits[0].fast_side = megabytes(2);
-  CHECK(fleet::guest_memory{}(fleet.profile.splits[0]) == megabytes(3 * 2 + 7 * 1));
+  CHECK(fleet::guest_memory{}(fleet.profile.splits[0]) == megabytes(3 * 2 + 9 * 1));
   const fleet::overlapped adam{.memory = {.optimizer_slots = 2, .window = 1}};
-  CHECK(adam.memory(fleet.profile.splits[0]) == megabytes(4 * 2 + 4 * 1));
+  CHECK(adam.memory(fleet.profile.splits[0]) == megabytes(4 * 2 + 6 * 1));
   auto packed = fleet.profile.splits[0];
   packed.codec = "int8";
-  CHECK(adam.memory(packed) == megabytes(4 * 2 + 7 * 1));
-  fleet.agents[1].memory = megabytes(12);
+  CHECK(adam.memory(packed) == megabytes(4 * 2 + 9 * 1));
+  fleet.agents[1].memory = megabytes(14);
   CHECK(adam.pair(fleet, slow, fast, 0) < seconds::infinity());
   CHECK(fleet::overlapped{}.pair(fleet, slow, fast, 0) == seconds::infinity());
   CHECK(fleet::serial{}.pair(fleet, slow, fast, 0) == seconds::infinity());
-  fleet.agents[1].memory = megabytes(13);
+  fleet.agents[1].memory = megabytes(15);
   CHECK(fleet::overlapped{}.pair(fleet, slow, fast, 0) < seconds::infinity());
   fleet.agents[0].memory = {};  // of the guest: does not matter
   CHECK(fleet::overlapped{}.pair(fleet, slow, fast, 0) < seconds::infinity());

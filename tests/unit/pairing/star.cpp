@@ -76,7 +76,7 @@ TEST_CASE("memory bounds a star") {
     return most;
   };
   CHECK(count() > 1);
-  for (auto& agent : fleet.agents) agent.memory = megabytes(115);  // 3 x 10 + 7 x 1.25 .. 5 for each
+  for (auto& agent : fleet.agents) agent.memory = megabytes(115);  // 3 x 10 + 9 x 1.25 .. 5 for each
   CHECK(count() <= 2);
   for (auto& agent : fleet.agents) agent.memory = megabytes(70);
   CHECK(count() == 1);

@@ -21,7 +21,9 @@ namespace zeromq_test {
 class stranger {
  public:
   stranger(const test_fleet& all, std::uint32_t self, const std::string& target, const std::string& target_key)
-      : keys_{all.keys[self]},
+      : stranger{all.keys[self], self, target, target_key} {}
+  stranger(comm::curve_keys own, std::uint32_t self, const std::string& target, const std::string& target_key)
+      : keys_{std::move(own)},
         id_{self},
         doorman_{context_},
         in_{comm::detail::make_server(context_, keys_, settings())},
