@@ -11,7 +11,6 @@
 #pragma once
 
 #include <algorithm>
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -197,7 +196,7 @@ inline void write_ids(comm::message_writer& message, std::span<const agent_id> i
 /// A time that others may be waited for.
 [[nodiscard]] inline seconds read_duration(comm::message_reader& message) {
   const seconds duration{message.read<double>()};
-  if (!std::isfinite(duration.value()) || duration < seconds{})
+  if (!(duration >= seconds{} && duration < seconds::infinity()))
     message.fail(text("a duration of ", duration.value(), " s"));
   return duration;
 }
