@@ -16,7 +16,8 @@ int main(int count, char** arguments) try {
   const std::vector<std::string> given(arguments + 1, arguments + count);
   const auto self = static_cast<std::uint32_t>(std::stoul(given.at(1)));
   const std::uint64_t fleet = std::stoull(given.at(4), nullptr, 16);
-  zeromq_test::stranger peer{comm::read_keys(given.at(0)), self, given.at(2), given.at(3)};
+  const comm::curve_keys keys = comm::read_keys(given.at(0));
+  zeromq_test::stranger peer{keys, self, given.at(2), given.at(3)};
   constexpr comm::tag news{1, 1, 0};
 
   peer.send_hello(fleet, self - 1);
@@ -27,7 +28,7 @@ int main(int count, char** arguments) try {
   peer.send({std::vector<std::byte>(20, std::byte{'g'})});
   peer.send_data(1, news, std::vector<std::byte>(10));
   peer.send_data(1, news, std::vector<std::byte>(10));
-  constexpr std::size_t largest = std::size_t{1} << 28;  // zeromq_options::largest_message
+  const std::size_t largest = comm::zeromq_options{.keys = keys}.largest_message;  // the program leaves it as it is
   peer.send_data(2, news, std::vector<std::byte>(largest + 1));
   while (peer.receive().first.kind != comm::detail::frame_kind::bye) {
   }
