@@ -41,6 +41,21 @@ pairing::assignment some_pair() {
   return whole().histories[0]->rounds[1].plan.pairs.front();
 }
 
+/// Changes the words of the fleet that begin with this number (see lifeline), once the fleet is founded.
+template <class Change>
+twist in_words(std::uint8_t number, Change change) {
+  return [=](const comm::tag& what, seconds now, std::vector<std::byte>& message) {
+    if (now < end_of_round(0) * .5 || what.round != comm::tag::no_round || message.empty() ||
+        message[0] != std::byte{number})
+      return;
+    comm::message_reader from{message, {}};
+    comm::message_writer to;
+    to.write(from.read<std::uint8_t>()).write(from.read<std::uint32_t>());
+    change(from, to);
+    message = to.take();
+  };
+}
+
 /// Checks that all but `lost` finish with one result. \returns the report of the second round
 const learn::round_report& checked(const outcome& seen, std::uint32_t lost) {
   CHECK(seen.failure == "");
@@ -245,7 +260,7 @@ TEST_CASE("whoever sends nonsense is done without, and takes part again when it 
         CAPTURE(length);
         const seconds round = end_of_round(1) - end_of_round(0);
         const seconds begin = end_of_round(0) + round * part;
-        trial what{.how = tiny_settings(12), .babbling = {{who, {begin, begin + round * length}}}};
+        trial what{.how = tiny_settings(12), .lies = {{who, nonsense({begin, begin + round * length})}}};
         const outcome seen = run(what);
         CHECK(seen.failure.empty());
         for (const auto& [agent, error] : seen.errors) FAIL_CHECK(agent, ": ", error);
@@ -263,6 +278,21 @@ TEST_CASE("whoever sends nonsense is done without, and takes part again when it 
   CHECK(refused > 24);
 }
 
+TEST_CASE("of two agents the one that alone has seen nonsense is done without, and comes back") {
+  trial what{.agents = 2, .how = tiny_settings(12)};
+  const auto sound_rounds = run(what).histories[0]->rounds;
+  what.lies[0] = nonsense({sound_rounds[0].elapsed, sound_rounds[1].elapsed});
+  const outcome seen = run(what);
+  CHECK(seen.failure.empty());
+  for (const auto& [agent, error] : seen.errors) FAIL_CHECK(agent, ": ", error);
+  for (const auto& [index, digests] : seen.digests) CHECK(digests.size() == 1);
+  REQUIRE(seen.histories[1]);
+  CHECK(seen.last[0] == seen.last[1]);
+  std::size_t refused = 0;
+  for (const learn::round_report& report : seen.histories[1]->rounds) refused += report.refused.size();
+  CHECK(refused > 0);
+}
+
 TEST_CASE("a guest that sends nonsense is dropped by its helper, and another loss changes nothing of that") {
   std::size_t dropped = 0;
   for (std::size_t who = 0; who < 4; ++who) {
@@ -272,7 +302,7 @@ TEST_CASE("a guest that sends nonsense is dropped by its helper, and another los
       if (dead == who) continue;
       CAPTURE(who);
       CAPTURE(dead);
-      trial what{.how = tiny_settings(12), .babbling = {{who, {begin, begin + round * .2}}}};
+      trial what{.how = tiny_settings(12), .lies = {{who, nonsense({begin, begin + round * .2})}}};
       what.faults.deaths = {{agent_id{dead}, begin - round * .1}};
       const outcome seen = run(what);
       CHECK(seen.failure.empty());
@@ -287,6 +317,105 @@ TEST_CASE("a guest that sends nonsense is dropped by its helper, and another los
   CHECK(dropped > 0);
 }
 
+TEST_CASE("whoever tells of another result than the others is done without, and takes part again") {
+  for (std::size_t who = 0; who < 4; ++who) {
+    CAPTURE(who);
+    trial what{.how = tiny_settings(40)};
+    what.lies[who] = [](const comm::tag& tag, seconds, std::vector<std::byte>& message) {
+      // The digest comes last in the record of a round's end. What agent 0 sends are all records, the last one last.
+      if (tag.round == 2 && tag.kind == static_cast<std::uint16_t>(learn::message_kind::round_counts))
+        message.back() ^= std::byte{1};
+    };
+    const outcome seen = run(what);
+    CHECK(seen.failure.empty());
+    for (const auto& [agent, error] : seen.errors) FAIL_CHECK(agent, ": ", error);
+    for (const auto& [index, digests] : seen.digests) CHECK(digests.size() == 1);
+    std::size_t refused = 0;
+    for (std::size_t i = 0; i < 4; ++i) {
+      REQUIRE(seen.histories[i]);
+      CHECK(seen.last[i] == seen.last[0]);
+      const auto& past = seen.histories[i]->rounds;
+      CHECK(past.back().round == round_index{39});
+      CHECK(past.back().lost.empty());
+      for (const learn::round_report& report : past)
+        for (const std::string& told : report.refused) refused += told.find("holds another weights") < told.size();
+      if (who > 0 && i != who) CHECK(past[2].lost == std::vector{agent_id{static_cast<std::uint32_t>(who)}});
+    }
+    CHECK(refused >= (who == 0 ? 2 : 3));
+  }
+}
+
+TEST_CASE("whoever tells of another plan than the others is done without, and takes part again") {
+  trial what{.how = tiny_settings(20)};
+  what.lies[2] = [](const comm::tag& tag, seconds, std::vector<std::byte>& message) {
+    if (tag.round == 2 && tag.kind == static_cast<std::uint16_t>(learn::message_kind::plan_digest))
+      message.back() ^= std::byte{1};
+  };
+  const outcome seen = run(what);
+  for (const auto& [agent, error] : seen.errors) FAIL_CHECK(agent, ": ", error);
+  for (const auto& [index, digests] : seen.digests) CHECK(digests.size() == 1);
+  REQUIRE(seen.histories[0]);
+  CHECK(among(seen.histories[0]->rounds[2].lost, 2));
+  CHECK(seen.histories[0]->rounds.back().lost.empty());
+  for (std::size_t i = 1; i < 4; ++i) CHECK(seen.last[i] == seen.last[0]);
+}
+
+TEST_CASE("two that hold different results end, for nobody knows who is wrong") {
+  trial what{.agents = 2};
+  what.lies[1] = [](const comm::tag& tag, seconds, std::vector<std::byte>& message) {
+    if (tag.round == 1 && tag.kind == static_cast<std::uint16_t>(learn::message_kind::round_counts))
+      message.back() ^= std::byte{1};
+  };
+  const outcome seen = run(what);
+  REQUIRE(seen.errors.contains(0));
+  CHECK(seen.errors.at(0).find("agents 1 hold another weights than agent 0") < seen.errors.at(0).size());
+  for (const auto& [index, digests] : seen.digests) CHECK(digests.size() == 1);
+}
+
+TEST_CASE("a state that makes no sense is not taken: another member gives it") {
+  trial what{.how = tiny_settings(8), .founders = {agent_id{0}, agent_id{1}, agent_id{2}}};
+  std::size_t spoiled = 0;
+  what.lies[0] = in_words(6, [&](comm::message_reader& from, comm::message_writer& to) {
+    learn::welcome told = learn::read_welcome(from, 4);
+    told.state.resize(told.state.size() - 4);
+    learn::write_welcome(to, told);
+    ++spoiled;
+  });
+  const outcome seen = run(what);
+  CHECK(spoiled > 0);
+  for (const auto& [agent, error] : seen.errors) FAIL_CHECK(agent, ": ", error);
+  REQUIRE(seen.histories[3]);
+  CHECK(seen.last[3] == seen.last[1]);
+  REQUIRE_FALSE(seen.histories[3]->rounds.empty());
+  const auto& refused = seen.histories[3]->rounds.front().refused;
+  REQUIRE(refused.size() == 1);
+  CHECK(refused[0].find("malformed message of agent 0") == 0);
+}
+
+TEST_CASE("a story that makes no sense is not believed: another member tells it") {
+  std::size_t refused = 0;
+  for (int step = -20; step < 20; ++step) {
+    CAPTURE(step);
+    trial what{.how = tiny_settings(12)};
+    what.lies[0] = in_words(4, [&](comm::message_reader& from, comm::message_writer& to) {
+      learn::standing told = learn::read_standing(from, 4);
+      told.story.resize(step % 2 == 0 ? told.story.size() - 4 : told.story.size() + 4);
+      learn::write_standing(to, told, told.without_you);
+    });
+    // The words that tell agent 3 of the end of a round do not reach it.
+    const seconds begin = end_of_round(1) + seconds{.00025} * step;
+    what.faults.partitions.push_back({begin, begin + seconds{.02}, {agent_id{3}}});
+    const outcome seen = run(what);
+    CHECK(seen.failure.empty());
+    for (const auto& [agent, error] : seen.errors) FAIL_CHECK(agent, ": ", error);
+    for (const auto& [index, digests] : seen.digests) CHECK(digests.size() == 1);
+    REQUIRE(seen.histories[3]);
+    CHECK(seen.last[3] == seen.last[0]);
+    for (const learn::round_report& report : seen.histories[3]->rounds) refused += report.refused.size();
+  }
+  CHECK(refused > 0);
+}
+
 TEST_CASE("algorithms that do not go on without an agent say so") {
   struct stubborn_job : tiny_job {
     using algorithm = learn::fedavg;
@@ -296,7 +425,7 @@ TEST_CASE("algorithms that do not go on without an agent say so") {
     const testing::fault_schedule none;
     faulty broken{line, none};
     sound mended{broken};
-    babbler front{mended};
+    liar front{mended};
     learn::settings<stubborn_job> how;
     how.make_model = tiny_settings(1).make_model;
     how.survival.wanted = true;

@@ -43,17 +43,26 @@ struct interval {
   seconds from{}, until{};
 };
 
-/// For some time it sends nonsense in place of an agent's data; what is said of the fleet stays as it is.
-class babbler {
+/// Changes what an agent sends, at some time.
+using twist = std::function<void(const comm::tag& what, seconds now, std::vector<std::byte>& message)>;
+
+/// For some time there is nonsense in place of an agent's data; what is said of the fleet stays as it is.
+inline twist nonsense(interval when) {
+  return [when](const comm::tag& what, seconds now, std::vector<std::byte>& message) {
+    if (now >= when.from && now < when.until && what.round != comm::tag::no_round) message.assign(10, std::byte{42});
+  };
+}
+
+/// An agent that does not say what it means.
+class liar {
  public:
-  explicit babbler(sound& line, interval when = {}) : line_{line}, when_{when} {}
+  explicit liar(sound& line, twist lie = {}) : line_{line}, lie_{std::move(lie)} {}
 
   [[nodiscard]] agent_id self() const { return line_.self(); }
   [[nodiscard]] std::span<const agent_id> peers() const { return line_.peers(); }
   [[nodiscard]] decltype(auto) clock() { return line_.clock(); }
   [[nodiscard]] comm::result send(agent_id to, const comm::tag& what, std::vector<std::byte> data, seconds deadline) {
-    const seconds now = line_.clock().now();
-    if (now >= when_.from && now < when_.until && what.round != comm::tag::no_round) data.assign(10, std::byte{42});
+    if (lie_) lie_(what, line_.clock().now(), data);
     return line_.send(to, what, std::move(data), deadline);
   }
   [[nodiscard]] comm::delivery receive(agent_id from, const comm::tag& what, seconds deadline) {
@@ -68,15 +77,15 @@ class babbler {
 
  private:
   sound& line_;
-  interval when_;
+  twist lie_;
 };
-static_assert(Transport<babbler>);
+static_assert(Transport<liar>);
 
 /// With slow and fast agents there are pairs in every round.
 struct tiny_job : learn::default_policies {
   using model = nn::network<nn::sequential<nn::linear, nn::linear, nn::linear>, float>;
   using auxiliary_head = split::pool_linear;
-  using transport = babbler;
+  using transport = liar;
 };
 
 constexpr std::size_t features = 4;
@@ -117,7 +126,7 @@ struct trial {
   std::size_t agents = 4;
   learn::settings<tiny_job> how = tiny_settings(4);
   testing::fault_schedule faults{};
-  std::map<std::size_t, interval> babbling{};  ///< by agent
+  std::map<std::size_t, twist> lies{};  ///< by agent
   /// Whether agents may be started again, so that all ask to be taken in, from the start.
   bool founded_by_asking = true;
   std::vector<agent_id> founders{};  ///< all, if empty
@@ -167,8 +176,8 @@ inline outcome run(const trial& what) {
     const std::size_t i = line.self().value;
     faulty broken{line, what.faults};
     sound mended{broken};
-    const auto talks = what.babbling.find(i);
-    babbler front{mended, talks == what.babbling.end() ? interval{} : talks->second};
+    const auto lies = what.lies.find(i);
+    liar front{mended, lies == what.lies.end() ? twist{} : lies->second};
     const data::array_set own = points(i, 16);
     watching observer{seen, mutex};
     learn::control hold;

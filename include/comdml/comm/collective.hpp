@@ -342,9 +342,11 @@ template <Transport T>
       return;
     }
     message_reader reader{data, sender};
-    for (auto& record : all.records) {
+    for (std::size_t rank = 0; rank < count; ++rank) {
       const auto block = reader.read_block();
-      record.assign(block.begin(), block.end());
+      if (rank == self && !std::ranges::equal(block, all.records[self]))
+        reader.fail(text("a record of agent ", transport.self(), " that it has not written"));
+      all.records[rank].assign(block.begin(), block.end());
     }
     reader.finish();
   };

@@ -92,6 +92,7 @@ class message_reader {
     return next(static_cast<std::size_t>(size));
   }
 
+  [[nodiscard]] agent_id sender() const noexcept { return sender_; }
   /// Number of bytes not yet read.
   [[nodiscard]] std::size_t rest() const noexcept { return message_.size() - position_; }
   /// To be called after the last field: a message that goes on is malformed.

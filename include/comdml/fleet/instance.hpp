@@ -69,10 +69,16 @@ struct status {
   friend bool operator==(const status&, const status&) = default;
 };
 
-/// Whether an agent can be like that. More than 2^32 images are taken for nonsense.
-[[nodiscard]] inline bool is_possible(const status& one) noexcept {
-  return one.micro_batches_per_second > 0 && one.images >= 0 && one.images <= (std::int64_t{1} << 32) &&
-         one.memory >= 0;
+/// Whether an agent can own so many images. More than 2^32 are taken for nonsense.
+[[nodiscard]] constexpr bool are_possible_images(std::int64_t images) noexcept {
+  return images >= 0 && images <= (std::int64_t{1} << 32);
+}
+/// Whether an agent can be like that.
+[[nodiscard]] constexpr bool is_possible(const status& one) noexcept {
+  return one.micro_batches_per_second > 0 && are_possible_images(one.images) && one.memory >= 0;
+}
+[[nodiscard]] constexpr batches_per_second speed_of(const status& one) noexcept {
+  return batches_per_second{static_cast<double>(one.micro_batches_per_second) / 1e6};
 }
 
 /// The status of an agent. Requires a speed of at least a millionth and at most a million million batches per second,
@@ -101,8 +107,7 @@ struct status {
     if (!is_possible(statuses[i]))
       throw run_error{text("agent ", i, " reports ", speed, " micro-batches/s, ", images, " images and ", memory,
                            " bytes to spare")};
-    fleet.agents.push_back({batches_per_second{static_cast<double>(speed) / 1e6},
-                            batches{static_cast<double>(images) / static_cast<double>(batch)},
+    fleet.agents.push_back({speed_of(statuses[i]), batches{static_cast<double>(images) / static_cast<double>(batch)},
                             memory == status::unlimited ? bytes::infinity() : bytes{static_cast<double>(memory)}});
   }
   validate(fleet);

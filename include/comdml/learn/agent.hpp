@@ -164,13 +164,13 @@ class agent {
       if (round > 0) {
         schedule = schedule_after(work.results());
         // What follows a checkpoint, but for those who were away. That nobody wished to stop is known.
-        if (!work.survives() && !over_after(work, round) && work.fleet().is_member(transport_.self()))
+        if (!work.fleet().survives() && !over_after(work, round) && work.fleet().is_member(transport_.self()))
           static_cast<void>(work.anyone_stops(false));
       }
-      while (work.left_out() || !over_after(work, round)) {
-        if (work.left_out()) {  // of a run that is over, too: it may know the end of it, or others may
-          round = work.come_in().value;
-          schedule = schedule_after(work.results());
+      while (work.course().left_out() || !over_after(work, round)) {
+        if (work.course().left_out()) {  // of a run that is over, too: it may know the end of it, or others may
+          const bool taken_in = undisturbed(work, [&] { round = work.course().come_in().value; });
+          if (taken_in) schedule = schedule_after(work.results());
           continue;
         }
         std::optional<round_report> report;
@@ -210,11 +210,11 @@ class agent {
         }
         // Of a fleet in one process not before: what is gone on from, the observer knows.
         if (kept) keep(*std::move(kept));
-        if (target_reached(work) && !work.survives()) break;
+        if (target_reached(work) && !work.fleet().survives()) break;
         bool over = over_after(work, round);
         // Where somebody may be lost, all stay until everyone knows of the end.
         const bool all_know = undisturbed(work, [&] { over = work.anyone_stops(wish == verdict::stop) || over; });
-        if (!all_know && over) work.answer_late_ones();
+        if (!all_know && over) work.fleet().answer_late_ones();
         if (!all_know && !over) static_cast<void>(go_on(work, round, schedule));
         if (over) break;
       }
@@ -234,10 +234,10 @@ class agent {
       return true;
     } catch (const disturbed&) {
     } catch (const peer_lost_error&) {
-      if (!work.survives()) throw;
+      if (!work.fleet().survives()) throw;
     } catch (const comm::malformed_message& error) {
-      if (!work.survives()) throw;
-      work.distrust(error);
+      if (!work.fleet().survives()) throw;
+      work.fleet().distrust(error);
     }
     return false;
   }
@@ -245,17 +245,24 @@ class agent {
   /// Agrees with the others on how the round goes on. \returns its report, if they have ended it
   template <class Session>
   std::optional<round_report> go_on(Session& work, std::uint32_t& round, typename J::schedule& schedule) const {
-    switch (work.recover()) {
-      case Session::turn::decided:
-        return work.report_of_others();
-      case Session::turn::entered:
-        round = work.accept_invitation().value;
-        schedule = schedule_after(work.results());
-        break;
-      case Session::turn::again:
-        break;
+    using turn = typename recovery<J>::turn;
+    std::optional<round_report> report;
+    const auto recover = [&] {
+      switch (work.course().recover()) {
+        case turn::decided:
+          report = work.report_of_others();
+          break;
+        case turn::entered:
+          round = work.course().accept_invitation().value;
+          schedule = schedule_after(work.results());
+          break;
+        case turn::again:
+          break;
+      }
+    };
+    while (!undisturbed(work, recover)) {
     }
-    return std::nullopt;
+    return report;
   }
 
   /// Whether the run is over after so many rounds.

@@ -124,13 +124,15 @@ struct epoch {
 /// number of an attempt that they took part in.
 [[nodiscard]] inline const acceptance* may_be_chosen(std::span<const promise> answers) {
   const acceptance* found = nullptr;
-  const auto accepted_by = [](const promise& one, std::uint16_t attempt) {
-    return std::ranges::find(one.accepted, attempt, &acceptance::attempt) != one.accepted.end();
+  const auto accepted_by = [](const promise& one, const acceptance& result) {
+    return std::ranges::any_of(one.accepted, [&](const acceptance& other) {
+      return other.attempt == result.attempt && other.digest == result.digest;
+    });
   };
   for (const promise& one : answers)
     for (const acceptance& result : one.accepted) {
       const bool by_all = std::ranges::all_of(answers, [&](const promise& other) {
-        return !std::ranges::binary_search(result.makers, other.from) || accepted_by(other, result.attempt);
+        return !std::ranges::binary_search(result.makers, other.from) || accepted_by(other, result);
       });
       if (by_all && (found == nullptr || found->attempt < result.attempt)) found = &result;
     }
@@ -192,7 +194,6 @@ inline void write_ids(comm::message_writer& message, std::span<const agent_id> i
   message.write(static_cast<std::uint32_t>(ids.size()));
   for (const agent_id id : ids) message.write(id.value);
 }
-/// Ascending ids below `agents`; anything else is malformed.
 /// A time that others may be waited for.
 [[nodiscard]] inline seconds read_duration(comm::message_reader& message) {
   const seconds duration{message.read<double>()};
@@ -200,6 +201,7 @@ inline void write_ids(comm::message_writer& message, std::span<const agent_id> i
     message.fail(text("a duration of ", duration.value(), " s"));
   return duration;
 }
+/// Ascending ids below `agents`; anything else is malformed.
 [[nodiscard]] inline std::vector<agent_id> read_ids(comm::message_reader& message, std::size_t agents) {
   const auto count = message.read<std::uint32_t>();
   if (count > agents) message.fail(text(count, " agents"));
@@ -232,8 +234,8 @@ inline void write_promise(comm::message_writer& message, const promise& own) {
   message.write(std::uint8_t{own.plan.has_value()}).write(own.plan.value_or(0)).write(own.remaining.value());
   write_ids(message, own.unreachable);
 }
-[[nodiscard]] inline promise read_promise(comm::message_reader& message, agent_id sender, std::size_t agents) {
-  promise told{.from = sender};
+[[nodiscard]] inline promise read_promise(comm::message_reader& message, std::size_t agents) {
+  promise told{.from = message.sender()};
   for (auto left = message.read<std::uint16_t>(); left > 0; --left) {
     acceptance& one = told.accepted.emplace_back();
     one.attempt = message.read<std::uint16_t>();

@@ -32,7 +32,7 @@ struct evaluation {
     seen += other.seen;
     right += other.right;
     const bool countable = loss_micro != uncountable && other.loss_micro != uncountable;
-    loss_micro = countable ? loss_micro + other.loss_micro : uncountable;
+    if (!countable || __builtin_add_overflow(loss_micro, other.loss_micro, &loss_micro)) loss_micro = uncountable;
     return *this;
   }
   /// Share of right answers, 0 .. 1; 0 if nothing was seen.

@@ -32,7 +32,6 @@ class ledger {
 
   /// The round's result, as long as it is not committed; the committed state, if there is none.
   [[nodiscard]] replica& result() noexcept { return result_ ? *result_ : committed_; }
-  [[nodiscard]] bool has_result() const noexcept { return result_.has_value(); }
   /// A result, to be filled in.
   [[nodiscard]] replica& begin_result() { return result_.emplace(committed_); }
   void drop_result() noexcept { result_.reset(); }
@@ -56,6 +55,13 @@ class ledger {
   void read(std::span<const std::byte> data, agent_id giver, std::size_t rounds, replica& state) {
     so_far = read_state(data, giver, rounds, state, with_optimizer_);
   }
+  /// The same for what a peer has sent.
+  void receive(std::span<const std::byte> data, agent_id giver, std::size_t rounds, replica& state) {
+    read(data, giver, rounds, state);
+    received_ += bytes{static_cast<double>(data.size())};
+  }
+  /// Bytes received since this was last asked.
+  [[nodiscard]] bytes take_received() noexcept { return std::exchange(received_, {}); }
 
   run_so_far so_far;  ///< over all agents, those included that were there when this one was not
 
@@ -63,6 +69,7 @@ class ledger {
   const N& net_;
   replica committed_;
   std::optional<replica> result_;
+  bytes received_{};
   bool with_optimizer_;
 };
 

@@ -101,6 +101,7 @@ class lifeline {
     timeouts_.clear();
     unreachable_.clear();
     distrusted_.clear();
+    disbelieved_.clear();
     replaced_.clear();
     told_.reset();
     // One gives its state to all who come in; if it does not arrive, they ask the others for it.
@@ -154,6 +155,12 @@ class lifeline {
   }
   /// A peer says what makes no sense: until the round is over, it is taken for lost, whatever else it says.
   void distrust(agent_id peer) { distrusted_.insert(peer); }
+  /// What a peer tells of the round that was missed, or of the run, makes no sense: until another round begins, others
+  /// are heard.
+  void disbelieve(agent_id peer) {
+    disbelieved_.insert(peer);
+    told_.reset();
+  }
   /// Who asks to take part, and in which life.
   [[nodiscard]] const std::map<agent_id, std::uint32_t>& asking() const noexcept { return entrance_.lives(); }
   /// Whether a member of the round was started again: it does not know the round, and asks to be taken in.
@@ -290,7 +297,7 @@ class lifeline {
     const auto number = message.read<std::uint16_t>();
     if (is_behind(from, round)) return tell_standing(from);  // it was away when it was asked
     if (round != now_.round || number != asking_number_) return;
-    promise answer = read_promise(message, from, agents_);
+    promise answer = read_promise(message, agents_);
     message.finish();
     if (std::ranges::find(answers_, from, &promise::from) == answers_.end()) answers_.push_back(std::move(answer));
   }
@@ -303,6 +310,7 @@ class lifeline {
     formed_ = std::move(next);
   }
   void on_standing(comm::message_reader& message) {
+    if (disbelieved_.contains(message.sender())) return;
     standing theirs = read_standing(message, agents_);
     if (theirs.round > now_.round || (theirs.round == now_.round && theirs.without_you)) told_ = std::move(theirs);
   }
@@ -316,13 +324,14 @@ class lifeline {
       welcome_in(from);
   }
   void on_welcome(comm::message_reader& message) {
+    if (disbelieved_.contains(message.sender())) return;
     welcome what = read_welcome(message, agents_);
     if (joining_ && what.members.has(self(), life_) && (!began_ || what.round > now_.round))
       invitation_ = std::move(what);
   }
   void welcome_in(agent_id to) {
     comm::message_writer message = begin_message(word::welcome);
-    write_welcome(message, {now_.round, now_.members, state_()});
+    write_welcome(message, {.round = now_.round, .members = now_.members, .state = state_()});
     ear_.tell(to, message);
   }
 
@@ -462,6 +471,7 @@ class lifeline {
   std::map<std::uint32_t, std::size_t> timeouts_;
   std::set<agent_id> unreachable_;
   std::set<agent_id> distrusted_;
+  std::set<agent_id> disbelieved_;
   std::set<agent_id> replaced_;  ///< members that were started again
   entrance entrance_;
   mark saved_;

@@ -164,9 +164,19 @@ class peers {
     line_.missed(peer, result);
     return false;
   }
-  /// Remembers what was wrong with a message, until the next report.
+  /// A peer has sent what makes no sense: remembers what, until the next report.
   void refuse(const comm::malformed_message& error) { refused_.push_back(error.what()); }
+  /// The same, and takes it for lost in this round. Of a message of its own that makes no sense to itself, the others
+  /// will say so.
+  void distrust(const comm::malformed_message& error) {
+    refuse(error);
+    if (error.sender() != self()) line_.distrust(error.sender());
+  }
   [[nodiscard]] std::vector<std::string> take_refused() { return std::exchange(refused_, {}); }
+  /// The run is over, but not all others may know: answers them for a while. \throws interrupted
+  void answer_late_ones() {
+    line_.answer_late_ones([this] { check(); });
+  }
   /// Whether the others have decided to go on without an agent, or will.
   [[nodiscard]] bool gone(agent_id agent) const {
     if (line_.replaced(agent)) return true;
@@ -202,14 +212,30 @@ class peers {
     return done->sent;
   }
 
-  /// \throws run_error that names the agents whose digest is not that of the first one
-  void require_agreement(const char* what, const std::vector<std::pair<agent_id, std::uint64_t>>& digests) const {
-    std::string others;
-    for (const auto& [agent, digest] : digests)
-      if (digest != digests.front().second) others += text(others.empty() ? "" : ", ", agent);
-    if (!others.empty())
-      throw run_error{text("round ", round_.value + 1, ": agents ", others, " hold another ", what, " than agent ",
-                           digests.front().first, "; do all run the same program with the same settings?")};
+  /// That all members hold the same. Those that hold another than more than half are done without, where the others go
+  /// on when somebody is lost. \throws disturbed then; otherwise, and for one of them, run_error that names them
+  void require_agreement(const char* what, const std::vector<std::pair<agent_id, std::uint64_t>>& digests) {
+    if (std::ranges::all_of(digests, [&](const auto& one) { return one.second == digests.front().second; })) return;
+    const auto holders = [&](const auto& one) {
+      return std::ranges::count(digests, one.second, &std::pair<agent_id, std::uint64_t>::second);
+    };
+    const std::pair<agent_id, std::uint64_t> common = *std::ranges::max_element(digests, {}, holders);
+    std::vector<agent_id> others;
+    std::string names;
+    for (const auto& [agent, digest] : digests) {
+      if (digest == common.second) continue;
+      others.push_back(agent);
+      names += text(names.empty() ? "" : ", ", agent);
+    }
+    const auto problem = [&](const std::string& who) {
+      return text("round ", round_.value + 1, ": ", who, " another ", what, " than agent ", common.first);
+    };
+    const bool most = 2 * others.size() < digests.size();
+    if (!survives() || !most || std::ranges::binary_search(others, self()))
+      throw run_error{problem(text("agents ", names, " hold")) +
+                      "; do all run the same program with the same settings?"};
+    for (const agent_id one : others) distrust({one, problem(text("agent ", one, " holds"))});
+    throw disturbed{};
   }
 
  private:

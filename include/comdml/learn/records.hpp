@@ -9,12 +9,20 @@
 #include <vector>
 
 #include "comdml/comm/message.hpp"
+#include "comdml/core/errors.hpp"
 #include "comdml/core/ids.hpp"
 #include "comdml/core/units.hpp"
 #include "comdml/fleet/instance.hpp"
 #include "comdml/learn/evaluate.hpp"
 
 namespace comdml::learn {
+
+/// Counts that a peer tells: not more right than seen, and not more than a sum can hold. The loss may be anything.
+inline void require_possible(const comm::message_reader& message, const evaluation& told) {
+  constexpr std::int64_t most = std::int64_t{1} << 40;
+  if (told.right < 0 || told.right > told.seen || told.seen > most)
+    message.fail(text(told.right, " right of ", told.seen, " images"));
+}
 
 /// Before planning. What was measured of links may follow.
 [[nodiscard]] inline comm::message_writer status_record(const fleet::status& own) {

@@ -8,7 +8,6 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <iterator>
 #include <limits>
 #include <memory>
 #include <optional>
@@ -35,6 +34,7 @@
 #include "comdml/learn/policies.hpp"
 #include "comdml/learn/pool.hpp"
 #include "comdml/learn/records.hpp"
+#include "comdml/learn/recovery.hpp"
 #include "comdml/learn/round_report.hpp"
 #include "comdml/learn/side_channel.hpp"
 #include "comdml/learn/survey.hpp"
@@ -59,7 +59,8 @@ class session {
         fleet_{line, fleet, how.survival, hold},
         training_{how, model_, images, fleet.speed, fleet_, memory, exec},
         held_{model_.net, model_.start(how), carries_optimizer()},
-        survey_{how, model_.profile, fleet_, fleet.speed, fleet.memory} {
+        survey_{how, model_.profile, fleet_, fleet.speed, fleet.memory},
+        course_{fleet_, held_, survey_} {
     for (const auto& [from, speed] : changes_)
       COMDML_REQUIRE(std::isfinite(speed.value()) && speed.value() > 0, "speed ", speed.value(), " from round ", from);
     if (fleet_.survives() && fleet.stages)
@@ -69,8 +70,7 @@ class session {
     if (hold.resume) recall(hold.resume(fleet_.self()));
     if (!fleet_.survives()) return;
     fleet_.transport().give_state_by([this] { return held_.write(held_.committed()); });
-    if (fleet.life || !fleet_.is_member(fleet_.self())) return;
-    start_round({.round = first_, .members = roster::of(fleet_.members()), .digest = held_.digest()});
+    if (!fleet.life && fleet_.is_member(fleet_.self())) course_.begin(fleet_.members());
   }
 
   /// The state that all agents agreed on at the end of the last committed round; the agent's own, where models differ.
@@ -87,15 +87,15 @@ class session {
   /// Goes on to the next round: all agents do, one round after the other. Those who took part in the last one bring the
   /// others up to date before they go.
   [[nodiscard]] entry enter(round_index round) {
-    bool back = false;
     if (fleet_.survives()) {
-      enter_lasting(round);
+      course_.enter(round);
       return entry::there;
     }
+    bool back = false;
     for (const auto& [giver, receiver] : fleet_.enter(round)) {
-      if (giver == fleet_.self()) give_state(receiver);
+      if (giver == fleet_.self()) course_.give(receiver, held_.committed());
       if (receiver != fleet_.self()) continue;
-      if (!take_state(giver)) return entry::over;
+      if (!course_.take(giver, held_.committed())) return entry::over;
       back = true;
     }
     survey_.members_changed();
@@ -104,7 +104,7 @@ class session {
   }
 
   /// The round that it begins with, unless it is taken in by others: after the checkpoint that it goes on from.
-  [[nodiscard]] round_index first_round() const noexcept { return first_; }
+  [[nodiscard]] round_index first_round() const noexcept { return course_.reached().round; }
 
   /// Real time that the run had taken at the checkpoint that it goes on from.
   [[nodiscard]] seconds wall_before() const noexcept { return wall_before_; }
@@ -113,7 +113,7 @@ class session {
   /// all share.
   [[nodiscard]] checkpoint memory(bool shared, const round_report& done) const {
     checkpoint now{.round = round_index{fleet_.round().value + 1},
-                   .attempt = attempt_,
+                   .attempt = course_.reached().attempt,
                    .elapsed = done.elapsed,
                    .wall = done.wall,
                    .state = {},
@@ -143,21 +143,19 @@ class session {
 
   /// See survey::plan.
   [[nodiscard]] pairing::plan agree_on_plan() {
-    if (resumed_from_ != resumption::plan) return plan_;
+    if (const pairing::plan* const made = course_.plan()) return *made;
     pairing::plan plan = survey_.plan(training_.work(), training_.done, training_.computing);
-    if (fleet_.survives()) plan_ = plan;
+    course_.keep(plan);
     return plan;
   }
 
   /// The plan of algorithms that know no offloading.
   [[nodiscard]] pairing::plan everyone_alone() {
-    if (resumed_from_ != resumption::plan) return plan_;
+    if (const pairing::plan* const made = course_.plan()) return *made;
     pairing::plan plan;
     plan.alone = fleet_.members();
-    if (fleet_.survives()) {
-      survey_.exchange_statuses(training_.work());  // how long others are to be waited for
-      plan_ = plan;
-    }
+    if (fleet_.survives()) survey_.exchange_statuses(training_.work());  // how long others are to be waited for
+    course_.keep(plan);
     return plan;
   }
 
@@ -166,15 +164,15 @@ class session {
     const auto work_of = [&](agent_id agent) { return survey_.images_of(agent); };
     if (!fleet_.survives()) return training_.train(plan, held_.committed(), learning_rate_, work_of);
     const seconds longest = std::max(last_training_, survey_.longest_training());
-    if (resumed_from_ == resumption::plan) {
+    if (course_.resumed_from() == resumption::plan) {
       fleet_.transport().expect(longest);
       fleet_.transport().training(pairing::digest(plan), fleet_.transport().clock().now() + longest);
       training_.train(plan, held_.committed(), learning_rate_, work_of);
       fleet_.transport().trained();
-      resumed_from_ = resumption::join;
+      course_.has_trained();
     }
-    if (const auto& formed = fleet_.transport().formed()) take_up(epoch{*formed});
-    if (resumed_from_ != resumption::join) return;
+    course_.take_up_formed();
+    if (course_.resumed_from() != resumption::join) return;
     fleet_.transport().expect(longest);  // somebody may have to train a tail
     training_.repair(plan, held_.committed());
   }
@@ -186,7 +184,7 @@ class session {
   /// The same, summed in another way.
   template <Collective C>
   void join(const pairing::plan& plan, const C& collective) {
-    if (resumed_from_ == resumption::adopt) return;
+    if (course_.resumed_from() == resumption::adopt) return;
     const trained_fleet all = hear_training_reports();
     sat_out_.clear();
     std::vector<std::int64_t> images(all.reports.size());  // 0 for agents that sit out
@@ -296,16 +294,11 @@ class session {
       });
     }
     const std::uint64_t digest = held_.digest();
-    if (fleet_.survives()) {
-      if (resumed_from_ == resumption::adopt && digest != adopted_digest_)
-        throw run_error{text("round ", fleet_.round().value + 1, ": agent ", fleet_.self(),
-                             " was given another result than was accepted")};
-      fleet_.transport().accept(digest, fleet_.members(), next_members_);
-    }
+    if (fleet_.survives()) course_.accept(digest);
 
     comm::message_writer message = round_record({.test = own,
                                                  .activations = training_.activation_bytes,
-                                                 .weights = weight_bytes_ + std::exchange(taken_bytes_, {}),
+                                                 .weights = weight_bytes_ + held_.take_received(),
                                                  .now = fleet_.transport().clock().now(),
                                                  .digest = digest});
 
@@ -319,6 +312,7 @@ class session {
       part.seen = from.read<std::int64_t>();
       part.right = from.read<std::int64_t>();
       part.loss_micro = from.read<std::int64_t>();
+      require_possible(from, part);
       sum += part;
       activations += bytes{from.read<double>()};
       weights += bytes{from.read<double>()};
@@ -332,68 +326,20 @@ class session {
     held_.so_far.results.push_back(sum.seen > 0 ? sum.accuracy() : std::numeric_limits<double>::quiet_NaN());
     round_report done = report_of(plan, elapsed, digest);
     if (sum.seen > 0) done.test_loss = sum.mean_loss();
-    if (fleet_.survives()) commit(digest);
+    if (fleet_.survives()) course_.commit(digest);
     return done;
   }
 
   // ---------------------------------------------------------------------------------------- when somebody may be lost
-  /// Whether the others go on when somebody is lost.
-  [[nodiscard]] bool survives() const noexcept { return fleet_.survives(); }
-  /// Whether the others begin the next round without this agent: it is new, or was lost when they chose who takes part.
-  [[nodiscard]] bool left_out() const {
-    return fleet_.survives() && !fleet_.transport().members().has(fleet_.self(), fleet_.transport().life());
-  }
-  /// Asks to be taken in. \returns the first round that it takes part in \throws run_error if for long nobody answers
-  [[nodiscard]] round_index come_in() {
-    const bool new_here = fleet_.transport().members().ids.empty();
-    const std::vector<agent_id> founders =
-        new_here && fleet_.is_member(fleet_.self()) ? fleet_.members() : std::vector<agent_id>{};
-    if (std::optional<roster> all = fleet_.transport().ask_in(founders, {first_, attempt_})) {
-      survey_.forget_partners();
-      start_round({.round = first_, .members = *std::move(all), .digest = held_.digest()});
-      return first_;
-    }
-    return accept_invitation();
-  }
-
-  /// The run is over, but not all others may know: answers them for a while. \throws interrupted
-  void answer_late_ones() {
-    fleet_.transport().answer_late_ones([&] { fleet_.check(); });
-  }
-
-  /// Takes a peer for lost that has sent something that makes no sense. What came back of this agent's own was spoiled
-  /// on the way, or by itself: the others know.
-  void distrust(const comm::malformed_message& error) {
-    fleet_.refuse(error);
-    if (error.sender() != fleet_.self()) fleet_.transport().distrust(error.sender());
-  }
-  using turn = typename lifeline<typename J::transport>::turn;
-  /// After `disturbed` or the loss of a peer: agrees with the others on how the round goes on. \throws run_error if
-  /// there are too few
-  [[nodiscard]] turn recover() { return fleet_.transport().recover(); }
-  /// After turn::decided: the report of the round, which the others have ended.
+  [[nodiscard]] recovery<J>& course() noexcept { return course_; }
+  [[nodiscard]] const recovery<J>& course() const noexcept { return course_; }
+  /// The report of a round that the others have ended: after recovery::turn::decided.
   [[nodiscard]] round_report report_of_others() {
-    const standing now = fleet_.transport().told();
-    comm::message_reader story{now.story, fleet_.self()};
-    held_.so_far = read_record_of_run(story, fleet_.round().value + 1);
-    story.finish();
-    next_members_ = now.members;
+    const std::uint64_t digest = course_.hear_result();
     saved_ = {};
-    survey_.forget_partners();
-    round_report done = report_of(plan_, fleet_.transport().clock().now(), now.digest);
-    commit(now.digest);
+    round_report done = report_of(course_.last_plan(), fleet_.transport().clock().now(), digest);
+    course_.commit(digest);
     return done;
-  }
-  /// After turn::entered. \returns the round that it takes part in
-  [[nodiscard]] round_index accept_invitation() {
-    const welcome invited = fleet_.transport().invitation();
-    survey_.forget_partners();
-    held_.drop_result();
-    held_.read(invited.state, fleet_.self(), invited.round.value, held_.committed());
-    taken_bytes_ = bytes{static_cast<double>(invited.state.size())};
-    fleet_.start_over();
-    start_round({.round = invited.round, .members = invited.members, .digest = held_.digest()});
-    return invited.round;
   }
 
   /// Whether any agent wants to end the job after this round.
@@ -419,9 +365,9 @@ class session {
                       .plan = plan,
                       .speeds = survey_.speeds(),
                       .sat_out = sat_out_,
+                      .lost = course_.lost(),
                       .refused = fleet_.take_refused()};
     if (const double accuracy = held_.so_far.results.back(); !std::isnan(accuracy)) done.test_accuracy = accuracy;
-    std::ranges::set_difference(beginners_, fleet_.members(), std::back_inserter(done.lost));
     return done;
   }
 
@@ -442,8 +388,7 @@ class session {
     shared.finish();
     for (std::uint32_t over = 0; over < from.round.value; ++over) static_cast<void>(fleet_.enter(round_index{over}));
     survey_.recall_plan(plan, fleet_.turnouts());
-    first_ = from.round;
-    attempt_ = from.attempt;
+    course_.go_on_from({from.round, from.attempt});
     before_ = from.elapsed;
     wall_before_ = from.wall;
     auto& line = fleet_.transport().direct();
@@ -462,57 +407,6 @@ class session {
     survey_.members_changed();
   }
 
-  // ---------------------------------------------------------------------------------------- when somebody may be lost
-  void start_round(standing now) {
-    now.story = state_record(held_.so_far).take();
-    next_members_ = now.members;
-    beginners_ = now.members.ids;
-    resumed_from_ = resumption::plan;
-    fleet_.transport().begin(std::move(now));
-  }
-
-  /// Everything that ends a round: from here on its result stays.
-  void commit(std::uint64_t digest) {
-    attempt_ = fleet_.transport().attempt();
-    held_.commit();
-    const round_index next{fleet_.round().value + 1};
-    start_round({.round = next, .members = next_members_, .digest = digest});
-  }
-
-  /// A round's first attempt, or another one.
-  void enter_lasting(round_index round) {
-    if (fleet_.round() != round || !entered_) fleet_.enter(round, beginners_);
-    entered_ = true;
-    if (const auto& formed = fleet_.transport().formed()) take_up(epoch{*formed});
-    survey_.members_changed();
-  }
-
-  /// Goes on with the members of an epoch.
-  void take_up(const epoch& next) {
-    fleet_.transport().enter(next);
-    fleet_.enter(fleet_.round(), next.members);
-    fleet_.start_over();
-    resumed_from_ = next.from;
-    if (next.from == resumption::join)
-      survey_.members_changed();
-    else
-      survey_.forget_partners();
-    if (next.from != resumption::adopt) {
-      held_.drop_result();
-      return;
-    }
-    adopted_digest_ = next.digest;
-    next_members_ = next.next_members;
-    agent_id giver{};
-    const auto has_it = [&](agent_id member) { return !std::ranges::binary_search(next.lacking, member); };
-    if (const auto first = std::ranges::find_if(next.members, has_it); first != next.members.end()) giver = *first;
-    if (giver == fleet_.self()) {
-      for (const agent_id to : next.lacking) give(to, held_.result());
-    } else if (std::ranges::binary_search(next.lacking, fleet_.self())) {
-      if (!take_state(giver, held_.begin_result())) throw disturbed{};
-    }
-  }
-
   /// Of a sum over all members: each sends all values twice, over the slowest of their links.
   [[nodiscard]] seconds longest_sum(std::size_t size) const {
     bits_per_second slowest = bits_per_second::infinity();
@@ -520,24 +414,6 @@ class session {
       for (const agent_id b : fleet_.members())
         if (a != b && fleet_.links()(a, b).rate.value() > 0) slowest = std::min(slowest, fleet_.links()(a, b).rate);
     return bytes{2.0 * static_cast<double>(size)} / slowest;
-  }
-
-  void give_state(agent_id to) { give(to, held_.committed()); }
-  void give(agent_id to, const replica& state) {
-    fleet_.require_ok(
-        "handing the state over", to,
-        fleet_.transport().send(to, fleet_.tag(message_kind::state), held_.write(state), seconds::infinity()));
-  }
-
-  /// \returns whether there was one: nobody stays for those who come when the run is over
-  [[nodiscard]] bool take_state(agent_id from) { return take_state(from, held_.committed()); }
-  [[nodiscard]] bool take_state(agent_id from, replica& state) {
-    const comm::delivery got = fleet_.transport().receive(from, fleet_.tag(message_kind::state), seconds::infinity());
-    if (got.result == comm::result::peer_lost) return false;
-    fleet_.require_ok("waiting for the state", from, got.result);
-    held_.read(got.data, from, fleet_.round().value, state);
-    taken_bytes_ = bytes{static_cast<double>(got.data.size())};
-    return true;
   }
 
   [[nodiscard]] bool carries_optimizer() const { return settings_.optimizer_state == optimizer_carry::averaged; }
@@ -548,9 +424,7 @@ class session {
     saved_ = all.end_alone - all.end;
     if (!fleet_.survives()) return all;
     last_training_ = all.longest;
-    next_members_ = fleet_.transport().members().among(fleet_.members());
-    for (std::size_t i = 0; i < all.asking.ids.size(); ++i)
-      next_members_.take_in(all.asking.ids[i], all.asking.lives[i]);
+    course_.invite(all.asking);
     return all;
   }
 
@@ -566,28 +440,19 @@ class session {
   ledger<typename types<J>::model> held_;
   bool common_ = true;
   survey<J> survey_;
+  recovery<J> course_;
 
   // of the checkpoint that it goes on from
-  round_index first_{};
   seconds before_{};  ///< of the run, when this transport's clock was at zero
   seconds wall_before_{};
-  std::uint16_t attempt_ = 0;  ///< in which the last result was made
 
   // of the current round
   double learning_rate_ = 0;
   double train_loss_ = 0;
   bytes weight_bytes_{};
   std::vector<agent_id> sat_out_;
-  bytes taken_bytes_{};  ///< of the state that was handed over to it
-  seconds saved_{};      ///< by helpers
+  seconds saved_{};  ///< by helpers
 
-  // of the current round, where somebody may be lost
-  bool entered_ = false;             ///< whether there is one
-  std::vector<agent_id> beginners_;  ///< who was to take part
-  roster next_members_;              ///< of the next round
-  resumption resumed_from_ = resumption::plan;
-  pairing::plan plan_;
-  std::uint64_t adopted_digest_ = 0;
   seconds last_training_{};  ///< of anyone, as it was in the round before
 };
 

@@ -25,6 +25,7 @@ struct standing {
   std::uint64_t digest = 0;        ///< of the weights after the round before
   std::vector<std::byte> story{};  ///< of the run so far; opaque here
   bool without_you = false;        ///< whether the members have gone on without whom this is told to
+  agent_id teller{};               ///< not written: the transport knows
 };
 
 /// To who comes into a fleet that is running: it takes part from this round on.
@@ -32,6 +33,7 @@ struct welcome {
   round_index round{};
   roster members{};
   std::vector<std::byte> state{};  ///< opaque here
+  agent_id giver{};                ///< not written: the transport knows
 };
 
 /// How far an agent's saved run is: of several, the greatest is gone on with.
@@ -93,7 +95,7 @@ inline void write_standing(comm::message_writer& message, const standing& now, b
   message.write_block(now.story);
 }
 [[nodiscard]] inline standing read_standing(comm::message_reader& message, std::size_t agents) {
-  standing theirs;
+  standing theirs{.teller = message.sender()};
   theirs.without_you = message.read<std::uint8_t>() != 0;
   theirs.round = round_index{message.read<std::uint32_t>()};
   theirs.digest = message.read<std::uint64_t>();
@@ -110,7 +112,7 @@ inline void write_welcome(comm::message_writer& message, const welcome& what) {
   message.write_block(what.state);
 }
 [[nodiscard]] inline welcome read_welcome(comm::message_reader& message, std::size_t agents) {
-  welcome what{.round = round_index{message.read<std::uint32_t>()}};
+  welcome what{.round = round_index{message.read<std::uint32_t>()}, .giver = message.sender()};
   what.members = read_roster(message, agents);
   const auto state = message.read_block();
   what.state.assign(state.begin(), state.end());

@@ -45,6 +45,7 @@ template <Network N>
                  .weights = bytes{message.read<double>()},
                  .saved = seconds{message.read<double>()}};
   if (const auto told = message.read<std::uint32_t>(); told != rounds) message.fail(text("of ", told, " rounds"));
+  if (rounds > message.rest() / sizeof(double)) message.fail(text("no results of ", rounds, " rounds"));
   run.results.resize(rounds);
   for (double& accuracy : run.results) accuracy = message.read<double>();
   return run;

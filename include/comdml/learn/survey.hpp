@@ -49,9 +49,9 @@ class survey {
   /// Every agent tells its speed, amount of work and memory to spare, as integers; every agent solves the same
   /// instance. A policy that can replan (pairing::steady) is given the plan of the round before. Where not all are to
   /// plan (pairing::planned_by_all), the first agent plans for them. Measured links are told, too. Whoever holds
-  /// another plan is found out before anybody waits for what will not come. \throws run_error that names them
-  /// \param images           that the agent trains on in this round
-  /// \param done, computing  of the whole model, in its last training, and the time that this took
+  /// another plan is found out before anybody waits for what will not come; see peers::require_agreement. \throws
+  /// run_error, disturbed \param images           that the agent trains on in this round \param done, computing  of the
+  /// whole model, in its last training, and the time that this took
   [[nodiscard]] pairing::plan plan(std::size_t images, batches done, seconds computing) {
     if (measures()) measure(done, computing);
     link_matrix links = fleet_.links();
@@ -76,7 +76,7 @@ class survey {
   /// What the members said of their speeds when they last did.
   [[nodiscard]] std::vector<std::pair<agent_id, batches_per_second>> speeds() const {
     std::vector<std::pair<agent_id, batches_per_second>> told;
-    for (std::size_t i = 0; i < statuses_.size(); ++i) told.emplace_back(tellers_[i], speed_of(statuses_[i]));
+    for (std::size_t i = 0; i < statuses_.size(); ++i) told.emplace_back(tellers_[i], fleet::speed_of(statuses_[i]));
     return told;
   }
   /// Of the training of anyone without help; on so many images each, if that is told.
@@ -84,7 +84,7 @@ class survey {
     seconds longest{};
     for (const fleet::status& one : statuses_) {
       const std::size_t work = images.value_or(static_cast<std::size_t>(one.images));
-      longest = std::max(longest, fleet::compute_time(1, work, settings_.batch, speed_of(one)));
+      longest = std::max(longest, fleet::compute_time(1, work, settings_.batch, fleet::speed_of(one)));
     }
     return longest;
   }
@@ -119,10 +119,6 @@ class survey {
   void recall_plan(std::span<const std::byte> memory, std::size_t turnouts) { planning_.recall(memory, turnouts); }
 
  private:
-  [[nodiscard]] static batches_per_second speed_of(const fleet::status& one) {
-    return batches_per_second{1e-6 * static_cast<double>(one.micro_batches_per_second)};
-  }
-
   void exchange_statuses(std::size_t images, link_matrix* measured) {
     comm::message_writer message = status_record(fleet::make_status(seen_.speed(speed_), images, spare_memory_));
     if (measured) seen_.write_links(message);

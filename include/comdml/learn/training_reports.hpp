@@ -76,11 +76,12 @@ template <class Fleet, class Training>
   fleet.exchange(message_kind::training_report, std::move(message), [&](comm::message_reader& from, agent_id) {
     training_report& report = all.reports.emplace_back();
     report.images = from.read<std::int64_t>();
-    if (report.images < 0) from.fail(text(report.images, " images"));
+    if (!fleet::are_possible_images(report.images)) from.fail(text(report.images, " images"));
     report.finite = from.read<std::uint8_t>() != 0;
     evaluation part;
     part.loss_micro = from.read<std::int64_t>();
     part.seen = from.read<std::int64_t>();
+    require_possible(from, part);
     sum += part;
     all.end = std::max(all.end, read_duration(from));
     all.end_alone = std::max(all.end_alone, read_duration(from));

@@ -298,6 +298,25 @@ TEST_CASE("messages of the wrong size are an error that names the sender") {
   }
 }
 
+TEST_CASE("a member whose own record comes back changed names who gathered them") {
+  const link_matrix links = all_linked(2);
+  const auto changed = [&](virtual_endpoint& me) {
+    const comm::group everyone{epoch_index{}, ids(2), links};
+    const std::vector<std::byte> own{std::byte{1}, std::byte{2}};
+    if (me.self() == id(1)) {
+      (void)comm::all_gather(me, everyone, sum_tag, own, never);
+      return;
+    }
+    std::vector<std::byte> theirs = me.receive(id(1), sum_tag, never).data;
+    theirs.back() ^= std::byte{4};
+    comm::message_writer bundle;
+    bundle.write_block(own).write_block(theirs);
+    (void)me.send(id(1), sum_tag, bundle.take(), never);
+  };
+  CHECK_THROWS_WITH_AS(virtual_network{links}.run(changed), doctest::Contains("malformed message of agent 0"),
+                       comm::malformed_message);
+}
+
 TEST_CASE("values that travel by a codec: the same bits on all members, and errors within the codec's") {
   for (std::size_t agents = 1; agents <= 7; ++agents)
     for (const std::size_t count : {std::size_t{1}, std::size_t{300}, std::size_t{5000}}) {
