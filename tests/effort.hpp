@@ -15,14 +15,16 @@
 
 namespace effort {
 
-/// Of so many random cases, those that are tried: all, but one in ten under a sanitizer, which looks for other mistakes
-/// and makes each case many times dearer.
-[[nodiscard]] constexpr std::size_t cases(std::size_t all) {
+/// Whether a sanitizer looks on, which seeks other mistakes than wrong results and makes everything many times dearer.
 #ifdef COMDML_TEST_SANITIZED
-  return all / 10;
+inline constexpr bool sanitized = true;
 #else
-  return all;
+inline constexpr bool sanitized = false;
 #endif
-}
+
+/// Of so many random cases, those that are tried.
+[[nodiscard]] constexpr std::size_t cases(std::size_t all) { return sanitized ? all / 10 : all; }
+/// Of so many images, those that are trained or tested on.
+[[nodiscard]] constexpr std::size_t images(std::size_t all) { return sanitized ? all / 4 : all; }
 
 }  // namespace effort

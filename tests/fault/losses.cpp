@@ -12,6 +12,7 @@
 #include "comdml/comm/in_process.hpp"
 #include "comdml/core/random.hpp"
 #include "comdml/learn/agent.hpp"
+#include "../effort.hpp"
 #include "../unit/learn/support.hpp"
 #include "support.hpp"
 
@@ -82,7 +83,7 @@ TEST_CASE("losses: whoever is lost whenever, the others finish all rounds and ag
   const auto whole = run_fleet<forced_job>(lasting<forced_job>(3), fleet, {});
   random_stream rng{5, purpose::testing};
   std::size_t lost_rounds = 0;
-  for (int trial = 0; trial < 40; ++trial) {
+  for (std::size_t trial = 0; trial < effort::cases(40); ++trial) {
     const auto victim = static_cast<std::uint32_t>(rng.below(4));
     const seconds when = whole.end * rng.uniform();
     CAPTURE(victim);

@@ -28,6 +28,7 @@
 #include "comdml/nn/adam.hpp"
 #include "comdml/nn/schedule.hpp"
 #include "comdml/pairing/steady.hpp"
+#include "../../effort.hpp"
 #include "support.hpp"
 
 namespace {
@@ -57,7 +58,7 @@ class resume_folder {
 };
 
 const data::split& resume_images() {
-  static const data::split images = some_digits(60, 20);
+  static const data::split images = some_digits(effort::images(60), effort::images(20));
   return images;
 }
 

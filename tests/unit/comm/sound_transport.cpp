@@ -10,17 +10,11 @@
 #include <vector>
 
 #include "comdml/comm/in_process.hpp"
+#include "support.hpp"
 
-using namespace comdml;
+using namespace comm_test;
 
 namespace {
-
-link_matrix all_linked(std::size_t agents, directed_link each) {
-  link_matrix links{agents};
-  for (std::uint32_t i = 0; i < agents; ++i)
-    for (std::uint32_t j = 0; j < i; ++j) links.set_both(agent_id{i}, agent_id{j}, each);
-  return links;
-}
 
 template <class Time>
 auto agents_over(directed_link each, comm::in_process_options options) {
