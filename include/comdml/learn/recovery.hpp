@@ -16,6 +16,7 @@
 #include "comdml/comm/message.hpp"
 #include "comdml/core/errors.hpp"
 #include "comdml/core/ids.hpp"
+#include "comdml/learn/blueprint.hpp"
 #include "comdml/learn/epoch.hpp"
 #include "comdml/learn/ledger.hpp"
 #include "comdml/learn/lifeline.hpp"
