@@ -56,11 +56,28 @@ twist in_words(std::uint8_t number, Change change) {
   };
 }
 
+/// Changes the digest in a round's records of this kind, which comes last.
+twist flip_digest(std::uint32_t round, learn::message_kind kind) {
+  return [=](const comm::tag& what, seconds, std::vector<std::byte>& message) {
+    if (what.round == round && what.kind == static_cast<std::uint16_t>(kind)) message.back() ^= std::byte{1};
+  };
+}
+
+/// Checks that nobody fails, and that each round has one result.
+void check_ends_alike(const outcome& seen) {
+  CHECK(seen.failure == "");
+  for (const auto& [agent, error] : seen.errors) FAIL_CHECK(agent, ": ", error);
+  for (const auto& [round, digests] : seen.digests) CHECK(digests.size() == 1);
+}
+std::size_t refusals(const learn::history& past) {
+  std::size_t count = 0;
+  for (const learn::round_report& report : past.rounds) count += report.refused.size();
+  return count;
+}
+
 /// Checks that all but `lost` finish with one result. \returns the report of the second round
 const learn::round_report& checked(const outcome& seen, std::uint32_t lost) {
-  CHECK(seen.failure == "");
-  CHECK(seen.errors.empty());
-  for (const auto& [round, digests] : seen.digests) CHECK(digests.size() == 1);
+  check_ends_alike(seen);
   for (std::uint32_t i = 0; i < 4; ++i) CHECK(seen.histories[i].has_value() == (i != lost));
   const auto& past = *seen.histories[lost == 0 ? 1 : 0];
   REQUIRE(past.rounds.size() == 4);
@@ -128,8 +145,7 @@ TEST_CASE("an agent that stood still finds that the others went on, and takes pa
   faults.freezes.push_back({agent_id{2}, in_training(), end_of_round(3) * 6});
   trial what{.how = tiny_settings(80), .faults = faults};
   const outcome seen = run(what);
-  CHECK(seen.errors.empty());
-  for (const auto& [round, digests] : seen.digests) CHECK(digests.size() == 1);
+  check_ends_alike(seen);
   REQUIRE(seen.histories[0]);
   REQUIRE(seen.histories[2]);
   CHECK(seen.last[0] == seen.last[2]);
@@ -147,8 +163,7 @@ TEST_CASE("an agent that was cut off, and knew it, comes back when the network d
     testing::fault_schedule faults;
     faults.partitions.push_back({in_training(), in_training() + seconds{1 + asking}, {agent_id{3}}, seconds{1}});
     const outcome seen = run({.how = tiny_settings(60), .faults = faults});
-    CHECK(seen.errors.empty());
-    for (const auto& [round, digests] : seen.digests) CHECK(digests.size() == 1);
+    check_ends_alike(seen);
     REQUIRE(seen.histories[0]);
     REQUIRE(seen.histories[3]);
     CHECK(seen.last[0] == seen.last[3]);
@@ -262,18 +277,16 @@ TEST_CASE("whoever sends nonsense is done without, and takes part again when it 
         const seconds begin = end_of_round(0) + round * part;
         trial what{.how = tiny_settings(12), .lies = {{who, nonsense({begin, begin + round * length})}}};
         const outcome seen = run(what);
-        CHECK(seen.failure.empty());
-        for (const auto& [agent, error] : seen.errors) FAIL_CHECK(agent, ": ", error);
+        check_ends_alike(seen);
         for (std::size_t i = 0; i < 4; ++i) {
           CAPTURE(i);
           REQUIRE(seen.histories[i]);
           CHECK(seen.last[i] == seen.last[0]);
-          for (const learn::round_report& report : seen.histories[i]->rounds) refused += report.refused.size();
+          refused += refusals(*seen.histories[i]);
           const auto& last = seen.histories[i]->rounds.back();
           CHECK(last.round == round_index{11});
           CHECK(last.lost.empty());
         }
-        for (const auto& [index, digests] : seen.digests) CHECK(digests.size() == 1);
       }
   CHECK(refused > 24);
 }
@@ -283,14 +296,10 @@ TEST_CASE("of two agents the one that alone has seen nonsense is done without, a
   const auto sound_rounds = run(what).histories[0]->rounds;
   what.lies[0] = nonsense({sound_rounds[0].elapsed, sound_rounds[1].elapsed});
   const outcome seen = run(what);
-  CHECK(seen.failure.empty());
-  for (const auto& [agent, error] : seen.errors) FAIL_CHECK(agent, ": ", error);
-  for (const auto& [index, digests] : seen.digests) CHECK(digests.size() == 1);
+  check_ends_alike(seen);
   REQUIRE(seen.histories[1]);
   CHECK(seen.last[0] == seen.last[1]);
-  std::size_t refused = 0;
-  for (const learn::round_report& report : seen.histories[1]->rounds) refused += report.refused.size();
-  CHECK(refused > 0);
+  CHECK(refusals(*seen.histories[1]) > 0);
 }
 
 TEST_CASE("a guest that sends nonsense is dropped by its helper, and another loss changes nothing of that") {
@@ -321,15 +330,10 @@ TEST_CASE("whoever tells of another result than the others is done without, and 
   for (std::size_t who = 0; who < 4; ++who) {
     CAPTURE(who);
     trial what{.how = tiny_settings(40)};
-    what.lies[who] = [](const comm::tag& tag, seconds, std::vector<std::byte>& message) {
-      // The digest comes last in the record of a round's end. What agent 0 sends are all records, the last one last.
-      if (tag.round == 2 && tag.kind == static_cast<std::uint16_t>(learn::message_kind::round_counts))
-        message.back() ^= std::byte{1};
-    };
+    // What agent 0 sends are the records of all: the last one's digest is flipped.
+    what.lies[who] = flip_digest(2, learn::message_kind::round_counts);
     const outcome seen = run(what);
-    CHECK(seen.failure.empty());
-    for (const auto& [agent, error] : seen.errors) FAIL_CHECK(agent, ": ", error);
-    for (const auto& [index, digests] : seen.digests) CHECK(digests.size() == 1);
+    check_ends_alike(seen);
     std::size_t refused = 0;
     for (std::size_t i = 0; i < 4; ++i) {
       REQUIRE(seen.histories[i]);
@@ -347,13 +351,9 @@ TEST_CASE("whoever tells of another result than the others is done without, and 
 
 TEST_CASE("whoever tells of another plan than the others is done without, and takes part again") {
   trial what{.how = tiny_settings(20)};
-  what.lies[2] = [](const comm::tag& tag, seconds, std::vector<std::byte>& message) {
-    if (tag.round == 2 && tag.kind == static_cast<std::uint16_t>(learn::message_kind::plan_digest))
-      message.back() ^= std::byte{1};
-  };
+  what.lies[2] = flip_digest(2, learn::message_kind::plan_digest);
   const outcome seen = run(what);
-  for (const auto& [agent, error] : seen.errors) FAIL_CHECK(agent, ": ", error);
-  for (const auto& [index, digests] : seen.digests) CHECK(digests.size() == 1);
+  check_ends_alike(seen);
   REQUIRE(seen.histories[0]);
   CHECK(among(seen.histories[0]->rounds[2].lost, 2));
   CHECK(seen.histories[0]->rounds.back().lost.empty());
@@ -362,10 +362,7 @@ TEST_CASE("whoever tells of another plan than the others is done without, and ta
 
 TEST_CASE("two that hold different results end, for nobody knows who is wrong") {
   trial what{.agents = 2};
-  what.lies[1] = [](const comm::tag& tag, seconds, std::vector<std::byte>& message) {
-    if (tag.round == 1 && tag.kind == static_cast<std::uint16_t>(learn::message_kind::round_counts))
-      message.back() ^= std::byte{1};
-  };
+  what.lies[1] = flip_digest(1, learn::message_kind::round_counts);
   const outcome seen = run(what);
   REQUIRE(seen.errors.contains(0));
   CHECK(seen.errors.at(0).find("agents 1 hold another weights than agent 0") < seen.errors.at(0).size());
@@ -406,12 +403,10 @@ TEST_CASE("a story that makes no sense is not believed: another member tells it"
     const seconds begin = end_of_round(1) + seconds{.00025} * step;
     what.faults.partitions.push_back({begin, begin + seconds{.02}, {agent_id{3}}});
     const outcome seen = run(what);
-    CHECK(seen.failure.empty());
-    for (const auto& [agent, error] : seen.errors) FAIL_CHECK(agent, ": ", error);
-    for (const auto& [index, digests] : seen.digests) CHECK(digests.size() == 1);
+    check_ends_alike(seen);
     REQUIRE(seen.histories[3]);
     CHECK(seen.last[3] == seen.last[0]);
-    for (const learn::round_report& report : seen.histories[3]->rounds) refused += report.refused.size();
+    refused += refusals(*seen.histories[3]);
   }
   CHECK(refused > 0);
 }

@@ -332,7 +332,6 @@ class session {
 
   // ---------------------------------------------------------------------------------------- when somebody may be lost
   [[nodiscard]] recovery<J>& course() noexcept { return course_; }
-  [[nodiscard]] const recovery<J>& course() const noexcept { return course_; }
   /// The report of a round that the others have ended: after recovery::turn::decided.
   [[nodiscard]] round_report report_of_others() {
     const std::uint64_t digest = course_.hear_result();
